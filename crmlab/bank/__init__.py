@@ -1,0 +1,1 @@
+"""The way in: the data dictionary, and the extracts that are read by it."""

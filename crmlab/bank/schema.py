@@ -1,0 +1,363 @@
+"""The data dictionary as code: one schema a table, each rule one named expression.
+
+Types are those of a value after parsing: money is a whole number of minor units of its row's currency, a rate or a
+share a whole number of millionths, an exchange rate of hundred-millionths (base currency for one unit). A column that
+may be null may also be missing from an extract. What a column may be used for at a past date stands in its metadata:
+
+- ``fixed``: known since the row exists (`KNOWN_ON` says since when);
+- ``dated``: known from the date in the column ``by`` on, masked before it;
+- ``current``: true of the day the extract was made, and of no other day. `Bank.table` does not serve these.
+"""
+
+import dataframely as dy
+import polars as pl
+
+KINDS = ["retail", "small business", "corporate", "institution"]
+LINES = ["deposits", "loans", "wealth", "insurance", "cards", "settlement", "e-banking", "international", "guarantees"]
+ENTRY_KINDS = [
+    "payment", "card", "cash", "transfer", "salary", "own_transfer", "principal", "interest", "fee", "reversal",
+]  # fmt: skip
+CHANNELS = ["counter", "atm", "online", "mobile", "pos", "system"]
+INITIATORS = ["customer", "counterparty", "mandate", "bank"]
+COUNTERPARTIES = ["own", "same bank", "other bank", "merchant", "payroll"]
+FIVE_GRADES = ["normal", "special mention", "substandard", "doubtful", "loss"]
+MILLION = 1_000_000
+
+FIXED = {"time": "fixed"}
+CURRENT = {"time": "current"}
+MONEY = {"time": "fixed", "unit": "money"}
+MILLIONTHS = {"time": "fixed", "unit": "millionths"}
+PERSONAL = {"time": "fixed", "personal": True}
+
+
+def dated(by: str) -> dict:
+    """Metadata of a column that is known from the date in the column `by` on."""
+    return {"time": "dated", "by": by}
+
+
+def _key(**more) -> dy.String:
+    return dy.String(primary_key=True, min_length=1, metadata=FIXED, **more)
+
+
+def _id(nullable: bool = False) -> dy.String:
+    return dy.String(nullable=nullable, min_length=1, metadata=FIXED)
+
+
+def _text(metadata: dict = FIXED) -> dy.String:
+    return dy.String(nullable=True, metadata=metadata)
+
+
+def _one_of(values: list[str], nullable: bool = True, metadata: dict = FIXED) -> dy.Enum:
+    return dy.Enum(values, nullable=nullable, metadata=metadata)
+
+
+def _date(nullable: bool = True, metadata: dict = FIXED) -> dy.Date:
+    return dy.Date(nullable=nullable, metadata=metadata)
+
+
+def _flag(metadata: dict = FIXED) -> dy.Bool:
+    return dy.Bool(nullable=True, metadata=metadata)
+
+
+def _money(nullable: bool = False) -> dy.Int64:
+    return dy.Int64(nullable=nullable, metadata=MONEY)
+
+
+def _share() -> dy.Int64:
+    return dy.Int64(nullable=True, min=0, max=MILLION, metadata=MILLIONTHS)
+
+
+class Customers(dy.Schema):
+    customer_id = _key()
+    kind = _one_of(KINDS, nullable=False)
+    since = _date(nullable=False)
+    branch_id = _id(nullable=True)
+    name = _text(PERSONAL)
+    national_id = _text(PERSONAL)
+    mobile = _text(PERSONAL)
+    address = _text(PERSONAL)
+    birth_on = _date(metadata=PERSONAL)
+    founded_on = _date()
+    industry = _text()
+    referred_by_id = _id(nullable=True)
+    legal_rep_id = _id(nullable=True)
+    risk_grade = _text(CURRENT)
+    graded_on = _date(metadata=CURRENT)
+    kyc_due_on = _date(metadata=CURRENT)
+    consent = _flag(CURRENT)
+    staff_related = _flag(CURRENT)
+    status = _one_of(["active", "frozen", "deceased", "merged", "closed"], metadata=CURRENT)
+
+    @dy.rule()
+    def born_before_joining(cls) -> pl.Expr:
+        return pl.col("birth_on") <= pl.col("since")
+
+    @dy.rule()
+    def founded_before_joining(cls) -> pl.Expr:
+        return pl.col("founded_on") <= pl.col("since")
+
+
+class Parties(dy.Schema):
+    customer_id = _key()
+    party_id = _id()
+
+
+class Accounts(dy.Schema):
+    account_id = _key()
+    customer_id = _id()
+    product_id = _id()
+    branch_id = _id(nullable=True)
+    currency = dy.String(regex="^[A-Z]{3}$", metadata=FIXED)
+    opened_on = _date(nullable=False)
+    closed_on = _date(metadata=dated("closed_on"))
+    close_reason = _one_of(
+        ["request", "matured", "moved", "deceased", "merged", "written off"], metadata=dated("closed_on")
+    )
+    rate = dy.Int64(nullable=True, metadata={"time": "current", "unit": "millionths"})
+    is_floating = _flag()
+    term_months = dy.Int32(nullable=True, min=0, metadata=FIXED)
+    matures_on = _date()
+    auto_renew = _flag(CURRENT)
+    limit = _money(nullable=True)
+    collateral = _text()
+    history_kind = _one_of(["transactions", "daily", "month_end", "balance_days"])
+    five_grade = _one_of(FIVE_GRADES, metadata=CURRENT)
+    overdue_days = dy.Int32(nullable=True, min=0, metadata=CURRENT)
+
+    @dy.rule()
+    def opened_before_closed(cls) -> pl.Expr:
+        return pl.col("opened_on") <= pl.col("closed_on")
+
+    @dy.rule()
+    def opened_before_maturity(cls) -> pl.Expr:
+        return pl.col("opened_on") <= pl.col("matures_on")
+
+
+class Holders(dy.Schema):
+    account_id = _key()
+    customer_id = _key()
+    role = _one_of(["owner", "joint", "user"], nullable=False)
+    share = _share()
+
+
+class Products(dy.Schema):
+    product_id = _key()
+    name = _text()
+    line = _one_of(LINES, nullable=False)
+    asset_class = _text()
+    term = _one_of(["demand", "term"])
+    risk = _one_of(["R1", "R2", "R3", "R4", "R5"])
+    is_off_balance = _flag()
+    overdraft_allowed = _flag()
+    bundled_with = _id(nullable=True)
+
+
+class Transactions(dy.Schema):
+    transaction_id = dy.String(nullable=True, unique=False, metadata=FIXED)
+    account_id = _id()
+    booked_on = _date(nullable=False)
+    amount = _money()
+    kind = _one_of(ENTRY_KINDS, nullable=False)
+    channel = _one_of(CHANNELS)
+    initiated_by = _one_of(INITIATORS)
+    category = _text()
+    counterparty_kind = _one_of(COUNTERPARTIES)
+    reverses_id = _text()
+
+
+class Balances(dy.Schema):
+    account_id = _key()
+    on = dy.Date(primary_key=True, metadata=FIXED)
+    kind = dy.Enum(["control", "anchor", "valuation", "balance_days"], primary_key=True, metadata=FIXED)
+    balance = _money()
+
+
+class Branches(dy.Schema):
+    branch_id = _key()
+    name = _text()
+    region = _text()
+    peer_group = _text()
+
+
+class Managers(dy.Schema):
+    manager_id = _key()
+    name = _text()
+    branch_id = _id(nullable=True)
+    grade = _text(CURRENT)
+    joined_on = _date()
+    left_on = _date(metadata=dated("left_on"))
+
+
+class Assignments(dy.Schema):
+    """Who originates or maintains what: the scope says which one of account, line, customer and branch is meant."""
+
+    manager_id = _id()
+    role = _one_of(["originates", "maintains"], nullable=False)
+    scope = _one_of(["account", "line", "customer", "branch"], nullable=False)
+    account_id = _id(nullable=True)
+    customer_id = _id(nullable=True)
+    line = _one_of(LINES)
+    branch_id = _id(nullable=True)
+    share = _share()
+    from_on = _date(nullable=False)
+    to_on = _date(metadata=dated("to_on"))
+
+    @dy.rule()
+    def starts_before_it_ends(cls) -> pl.Expr:
+        return pl.col("from_on") <= pl.col("to_on")
+
+    @dy.rule()
+    def scope_names_its_object(cls) -> pl.Expr:
+        scope = pl.col("scope")
+        return (
+            pl.when(scope == "account").then(pl.col("account_id").is_not_null())
+            .when(scope == "customer").then(pl.col("customer_id").is_not_null())
+            .when(scope == "line").then(pl.col("customer_id").is_not_null() & pl.col("line").is_not_null())
+            .otherwise(pl.col("branch_id").is_not_null())
+        )  # fmt: skip
+
+
+class ManagerEvents(dy.Schema):
+    manager_id = _id()
+    on = _date(nullable=False)
+    kind = _one_of(["joined", "moved", "promoted", "leave", "left"], nullable=False)
+    detail = _text()
+
+
+class Capacity(dy.Schema):
+    manager_id = _key()
+    month = dy.Date(primary_key=True, metadata=FIXED)
+    n_contacts = dy.Int32(min=0, metadata=FIXED)
+
+
+class Targets(dy.Schema):
+    """A target of a manager, or of a branch where `manager_id` is null; set before its period starts."""
+
+    measure = _id()
+    branch_id = _id(nullable=True)
+    manager_id = _id(nullable=True)
+    set_on = _date(nullable=False)
+    from_on = _date(nullable=False)
+    to_on = _date(nullable=False)
+    target = dy.Int64(metadata=FIXED)
+
+
+class Leads(dy.Schema):
+    lead_id = _key()
+    step = dy.Enum(["contacted", "responded", "offered", "opened", "lost"], primary_key=True, metadata=FIXED)
+    on = _date(nullable=False)
+    customer_id = _id(nullable=True)
+    manager_id = _id(nullable=True)
+    product_id = _id(nullable=True)
+    cost = _money(nullable=True)
+
+
+class Contacts(dy.Schema):
+    contact_id = _key()
+    customer_id = _id()
+    manager_id = _id(nullable=True)
+    on = _date(nullable=False)
+    channel = _one_of(["visit", "call", "message", "counter"])
+    purpose = _text()
+    outcome = _text()
+
+
+class Complaints(dy.Schema):
+    complaint_id = _key()
+    customer_id = _id()
+    on = _date(nullable=False)
+    topic = _text()
+    resolved_on = _date(metadata=dated("resolved_on"))
+
+
+class Surveys(dy.Schema):
+    customer_id = _key()
+    on = dy.Date(primary_key=True, metadata=FIXED)
+    score = dy.Int32(min=0, max=10, metadata=FIXED)
+    topic = _text()
+
+
+class Campaigns(dy.Schema):
+    campaign_id = _key()
+    name = _text()
+    product_id = _id(nullable=True)
+    from_on = _date(nullable=False)
+    to_on = _date(nullable=False)
+    read_out_on = _date()
+    cost = _money(nullable=True)
+
+
+class Offers(dy.Schema):
+    campaign_id = _key()
+    customer_id = _key()
+    on = _date(nullable=False)
+    is_control = _flag()
+    responded_on = _date(metadata=dated("responded_on"))
+    opened_on = _date(metadata=dated("opened_on"))
+
+
+class Relations(dy.Schema):
+    """`customer_id` stands in relation `kind` to `other_id`, for instance pays wages to."""
+
+    customer_id = _key()
+    other_id = _key()
+    kind = dy.Enum(["kin", "controls", "guarantees", "pays wages to"], primary_key=True, metadata=FIXED)
+    from_on = _date()
+    to_on = _date(metadata=dated("to_on"))
+
+
+class ContactPersons(dy.Schema):
+    customer_id = _id()
+    name = _text(PERSONAL)
+    position = _text()
+    mobile = _text(PERSONAL)
+
+
+class FxRates(dy.Schema):
+    currency = dy.String(primary_key=True, regex="^[A-Z]{3}$", metadata=FIXED)
+    on = dy.Date(primary_key=True, metadata=FIXED)
+    rate = dy.Int64(min=1, metadata={"time": "fixed", "unit": "hundred-millionths"})
+
+
+class FtpCurve(dy.Schema):
+    currency = dy.String(primary_key=True, regex="^[A-Z]{3}$", metadata=FIXED)
+    line = dy.Enum(LINES, primary_key=True, metadata=FIXED)
+    term_months = dy.Int32(primary_key=True, min=0, metadata=FIXED)
+    on = dy.Date(primary_key=True, metadata=FIXED)
+    rate = dy.Int64(metadata=MILLIONTHS)
+
+
+TABLES: dict[str, type[dy.Schema]] = {
+    "customers": Customers, "parties": Parties, "accounts": Accounts, "holders": Holders, "products": Products,
+    "transactions": Transactions, "balances": Balances, "branches": Branches, "managers": Managers,
+    "assignments": Assignments, "manager_events": ManagerEvents, "capacity": Capacity, "targets": Targets,
+    "leads": Leads, "contacts": Contacts, "complaints": Complaints, "surveys": Surveys, "campaigns": Campaigns,
+    "offers": Offers, "relations": Relations, "contact_persons": ContactPersons, "fx_rates": FxRates,
+    "ftp_curve": FtpCurve,
+}  # fmt: skip
+REQUIRED = ("customers", "accounts", "products", "transactions")
+
+# The column from whose date on a row is known; tables without one hold what is true from the start.
+KNOWN_ON = {
+    "customers": "since", "accounts": "opened_on", "transactions": "booked_on", "balances": "on",
+    "managers": "joined_on", "assignments": "from_on", "manager_events": "on", "capacity": "month",
+    "targets": "set_on", "leads": "on", "contacts": "on", "complaints": "on", "surveys": "on",
+    "campaigns": "from_on", "offers": "on", "relations": "from_on", "fx_rates": "on", "ftp_curve": "on",
+}  # fmt: skip
+
+
+def columns(table: str, **wanted) -> list[str]:
+    """Columns of a table whose metadata agree with `wanted`, in the order of the dictionary.
+
+    Examples
+    --------
+    >>> columns("accounts", time="dated")
+    ['closed_on', 'close_reason']
+    >>> columns("transactions", unit="money")
+    ['amount']
+    """
+    return [
+        name
+        for name, column in TABLES[table].columns().items()
+        if all((column.metadata or {}).get(key) == value for key, value in wanted.items())
+    ]
