@@ -1,0 +1,2 @@
+def is_berka(folder):
+    return False
