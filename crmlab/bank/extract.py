@@ -55,7 +55,7 @@ class Extract:
 
 
 def find(folder: Path) -> Extract:
-    """Find the tables of the dictionary in a folder: ``accounts.csv``, ``accounts.parquet`` or files in ``accounts/``."""
+    """Find the tables of the dictionary: ``accounts.csv``, ``accounts.parquet`` or files in ``accounts/``."""
     files: dict[str, list[Path]] = {}
     unread = []
     for path in sorted(folder.iterdir()):
@@ -106,15 +106,20 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def batches(path: Path, name: str) -> Iterator[Batch]:
+    """The batches of one file, whatever its columns; `name` is what messages call it."""
+    return _parquet(path, name) if path.suffix.lower() == ".parquet" else _csv(path, name)
+
+
 def _reader(table: str, files: list[Path], folder: Path) -> Callable[[], Iterator[Batch]]:
     def read() -> Iterator[Batch]:
         total = sum(file.stat().st_size for file in files) or 1
         done = 0
         for file in files:
-            batches = _parquet if file.suffix.lower() == ".parquet" else _csv
             size = file.stat().st_size
-            for batch in batches(file, file.relative_to(folder).as_posix(), table):
-                yield Batch(batch.file, batch.first_row, batch.rows, (done + size * batch.share) / total)
+            for batch in batches(file, file.relative_to(folder).as_posix()):
+                wanted = _wanted(batch.rows.columns, table, batch.file)
+                yield Batch(batch.file, batch.first_row, batch.rows.select(wanted), (done + size * batch.share) / total)
             done += size
 
     return read
@@ -123,28 +128,35 @@ def _reader(table: str, files: list[Path], folder: Path) -> Callable[[], Iterato
 def _wanted(names: list[str], table: str, file: str) -> list[str]:
     """The names of a file that the dictionary has, after checking that none of those it needs is missing."""
     known = TABLES[table].columns()
-    doubled = {name for name in names if name in known and names.count(name) > 1}
-    if doubled:
-        raise InputError(f"{file} has the column {min(doubled)} more than once. Leave one.")
     for name, column in known.items():
         if not column.nullable and name not in names:
-            spare = [other for other in names if other not in known]
-            near = get_close_matches(name, spare, n=1)
+            near = get_close_matches(name, [other for other in names if other not in known], n=1)
             hint = f"Did you mean {name} by {near[0]}? Rename it." if near else f"It has: {', '.join(names)}."
             raise InputError(f"{file} has no column {name}, which every row of {table} needs. {hint}")
     return [name for name in names if name in known]
 
 
-def _parquet(path: Path, file: str, table: str) -> Iterator[Batch]:
+def _names(names: list[str], file: str) -> list[str]:
+    names = [name.strip().lower() for name in names]
+    doubled = [name for name in names if names.count(name) > 1]
+    if doubled:
+        raise InputError(f"{file} has the column {doubled[0]!r} more than once. Leave one.")
+    return names
+
+
+def _parquet(path: Path, file: str) -> Iterator[Batch]:
     try:
         frame = pl.scan_parquet(path, glob=False)
-        names = frame.collect_schema().names()
+        delivered = frame.collect_schema().names()
+        frame = frame.rename(dict(zip(delivered, _names(delivered, file), strict=True)))
         n = frame.select(pl.len()).collect().item()
-        wanted = _wanted([name.strip().lower() for name in names], table, file)
-        frame = frame.rename({name: name.strip().lower() for name in names}).select(wanted)
-        for first in range(0, n, PARQUET_ROWS):
-            rows = frame.slice(first, PARQUET_ROWS).collect()
-            yield Batch(file, first + 1, rows, min(1.0, (first + PARQUET_ROWS) / n))
+        for first in range(0, max(n, 1), PARQUET_ROWS):
+            yield Batch(
+                file,
+                first + 1,
+                frame.slice(first, PARQUET_ROWS).collect(),
+                min(1.0, (first + PARQUET_ROWS) / max(n, 1)),
+            )
     except (pl.exceptions.PolarsError, OSError) as error:
         why = str(error).splitlines()[0]
         raise InputError(
@@ -152,12 +164,11 @@ def _parquet(path: Path, file: str, table: str) -> Iterator[Batch]:
         ) from None
 
 
-def _csv(path: Path, file: str, table: str) -> Iterator[Batch]:
+def _csv(path: Path, file: str) -> Iterator[Batch]:
     size = path.stat().st_size or 1
     try:
-        with path.open("rb") as raw:
-            stream = gzip.open(raw) if path.suffix.lower() == ".gz" else raw
-            yield from _pieces_as_frames(_utf8(stream, encoding(path, file)), file, table, lambda: raw.tell() / size)
+        with path.open("rb") as raw, gzip.open(raw) if path.suffix.lower() == ".gz" else raw as stream:
+            yield from _frames(_lines(_utf8(stream, encoding(path, file)), file), file, lambda: raw.tell() / size)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
             f"{file} is not a complete gzip file ({error}). It may be half-written: deliver it again."
@@ -165,7 +176,7 @@ def _csv(path: Path, file: str, table: str) -> Iterator[Batch]:
 
 
 def encoding(path: Path, file: str) -> str:
-    """``utf-8`` if the whole file is that, else ``gb18030``; any other encoding is an error naming the first bad line."""
+    """``utf-8`` if the whole file is that, else ``gb18030``; anything else is an error naming the first bad line."""
     for name in ("utf-8", "gb18030"):
         decoder = codecs.getincrementaldecoder(name)()
         pending = False
@@ -225,19 +236,16 @@ def _lines(pieces: Iterator[bytes], file: str) -> Iterator[bytes]:
         yield rest
 
 
-def _pieces_as_frames(pieces: Iterator[bytes], file: str, table: str, share: Callable[[], float]) -> Iterator[Batch]:
+def _frames(pieces: Iterator[bytes], file: str, share: Callable[[], float]) -> Iterator[Batch]:
     names: list[str] = []
     row = 1
-    for piece in _lines(pieces, file):
+    for piece in pieces:
         if not names:
             head, _, piece = piece.partition(b"\n")
             separator = _separator(head.decode())
-            names = [
-                name.strip().lower() for name in next(csv.reader([head.decode().rstrip("\r")], delimiter=separator))
-            ]
-            wanted = _wanted(names, table, file)
-        if piece.strip():
-            rows = _frame(piece, names, separator, file, row).select(wanted)
+            names = _names(next(csv.reader([head.decode().rstrip("\r")], delimiter=separator)), file)
+        if piece.strip() or row == 1:
+            rows = _frame(piece, names, separator, file, row)
             yield Batch(file, row, rows, share())
             row += rows.height
     if not names:
@@ -249,11 +257,11 @@ def _separator(head: str) -> str:
 
 
 def _frame(piece: bytes, names: list[str], separator: str, file: str, row: int) -> pl.DataFrame:
-    unique = [name if names.index(name) == i else f"{name}#{i}" for i, name in enumerate(names)]
+    schema = dict.fromkeys(names, pl.String)
+    if not piece.strip():
+        return pl.DataFrame(schema=schema)
     try:
-        frame = pl.read_csv(
-            piece, has_header=False, separator=separator, schema=dict.fromkeys(unique, pl.String), null_values=NULLS
-        )
+        frame = pl.read_csv(piece, has_header=False, separator=separator, schema=schema, null_values=NULLS)
     except pl.exceptions.PolarsError:
         raise InputError(_ragged(piece, len(names), separator, file, row)) from None
     edge = separator.encode()
@@ -272,6 +280,6 @@ def _ragged(piece: bytes, n_columns: int, separator: str, file: str, row: int) -
         return f"{file} cannot be read as CSV from row {row} on. Correct its quotes and separators."
     first, n = longer[0]
     return (
-        f"{len(longer)} rows of {file} have more fields than the {n_columns} columns it names (first: row {first} with {n})."
-        f" Put fields that contain {separator!r} between quotes."
+        f"{len(longer)} rows of {file} have more fields than the {n_columns} columns it names "
+        f"(first: row {first} with {n}). Put fields that contain {separator!r} between quotes."
     )

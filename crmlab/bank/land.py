@@ -161,7 +161,7 @@ def _write(landing: Landing, table: str, rows: pl.DataFrame, month: str) -> None
 
 
 def _numbered(landing: Landing, table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of customers or accounts with their number for an id, and the id they came with as customer_no, account_no."""
+    """Customers or accounts with their number for an id, and the id they came with as customer_no, account_no."""
     since, id_, no = NUMBERED[table]
     number = pl.int_range(pl.len(), dtype=pl.Int32)
     rows = rows.sort(since, id_).rename({id_: no}).with_columns(number.alias(id_))

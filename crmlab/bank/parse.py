@@ -97,7 +97,7 @@ def _plain(text: pl.Series, comma: bool, percent: bool) -> pl.Series:
 
 
 def units(number: pl.Expr, digits: int | pl.Expr) -> pl.Expr:
-    """A decimal as a whole number of units of 10^−digits; null where that would need rounding or 64 bits do not hold it.
+    """A decimal as a whole number of units of 10^−digits; null where that needs rounding or more than 64 bits.
 
     Examples
     --------

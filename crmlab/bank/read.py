@@ -153,7 +153,7 @@ class Bank:
         return paths(self.folder, name) if self.has(name) else []
 
     def table(self, name: str) -> pl.LazyFrame:
-        """A table as known at `as_of`: later rows left out, later facts masked, facts of the extract's own day absent."""
+        """A table as known at `as_of`: later rows are left out, later facts masked, `current` columns absent."""
         if not self.has(name):
             return pl.LazyFrame(schema=self._schema(name))
         files = self.paths(name)

@@ -58,7 +58,7 @@ RULES: dict[str, dict[str, pl.Expr]] = {
 
 
 def with_parents(rows: pl.DataFrame, table: str, known: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """Rows beside their parents: for a column ``account_id`` the columns ``account_id.number``, ``account_id.opened_on``...
+    """Rows beside their parents: for ``account_id`` the columns ``account_id.number``, ``account_id.opened_on``...
 
     `known` holds the loaded parents as frames of `id`, `number` and what is `KEPT` of them; a parent table that was not
     delivered is not asked for.
