@@ -1,0 +1,123 @@
+"""The app: a header, the switch between pages, and sentences where there is nothing to show."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from crmlab.errors import InputError
+from crmlab.mart import snapshot
+from crmlab.views import theme
+from crmlab.views.pages import landing, overview
+from crmlab.views.parts import block, sentence
+from crmlab.views.words import word
+
+HERE = Path(__file__).parent
+LOG = logging.getLogger("crmlab")
+PAGES: dict[str, Callable[..., ipywidgets.Widget]] = {"overview": overview.page, "landing": landing.page}
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks, and at what: the only thing a page may know of its request."""
+
+    page: str = "overview"
+    customer: str | None = None
+
+
+def viewer() -> Viewer:
+    """What the request asks for; in a preheated kernel it waits for the request. Nothing else reads the request.
+
+    Outside of a server it is the first page.
+    """
+    if os.environ.get("VOILA_PREHEAT") == "True":
+        from voila.utils import wait_for_request
+
+        wait_for_request()
+    asked = parse_qs(os.environ.get("QUERY_STRING", ""))
+    return Viewer(asked.get("page", ["overview"])[0], asked.get("customer", [None])[0])
+
+
+class Header(anywidget.AnyWidget):
+    """The bar above every page; `page` is the one shown."""
+
+    _esm = HERE / "header.js"
+    _css = HERE / "app.css"
+    name = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    pages = traitlets.Dict().tag(sync=True)
+    facts = traitlets.List().tag(sync=True)
+    page = traitlets.Unicode().tag(sync=True)
+    customer = traitlets.Unicode(allow_none=True, default_value=None).tag(sync=True)
+
+
+def app(seen: Viewer | None = None, mart: Path | str | None = None) -> ipywidgets.Widget:
+    """The app for a viewer, on the mart of the environment variable ``CRMLAB_MART`` (else ``mart``).
+
+    A mart that is absent, broken or of another version is told as a sentence.
+    """
+    seen = seen or Viewer()
+    pages = {name: word(f"{name}.nav") for name in PAGES}
+    try:
+        opened = snapshot.open(Path(mart or os.environ.get("CRMLAB_MART", "mart")))
+        header = Header(
+            name=word("app.name"), label=word("app.pages"), pages=pages, facts=_facts(opened), page=seen.page
+        )
+    except InputError as error:
+        header = Header(name=word("app.name"), pages={}, page="")
+        return block("crmlab-app", header, _told(word("app.no_mart"), str(error)))
+    header.customer = seen.customer
+    body = block("crmlab-body")
+    built: dict[str, ipywidgets.Widget] = {}
+
+    def show(_: object = None) -> None:
+        name = header.page
+        if name not in built:
+            built[name] = _built(opened, name, seen.customer, lambda customer: header.set_trait("customer", customer))
+            body.children = [*body.children, built[name]]
+        for other, widget in built.items():
+            widget.layout.display = None if other == name else "none"
+
+    show()
+    header.observe(show, "page")
+    return block("crmlab-app", header, body)
+
+
+def warm(mart: Path | str | None = None) -> None:
+    """Do once what every first page needs, before there is a viewer: imports, templates, the mart's files."""
+    app(mart=mart).close_all()
+
+
+def _built(
+    mart: snapshot.Mart, name: str, customer: str | None, opened: Callable[[str | None], None]
+) -> ipywidgets.Widget:
+    if name not in PAGES:
+        return sentence(word("app.no_page", page=name))
+    try:
+        return PAGES[name](mart, customer=customer, opened=opened)
+    except InputError as error:
+        return sentence(str(error))
+    except Exception:
+        LOG.exception("page %s could not be built", name)
+        return sentence(word("app.broken"))
+
+
+def _facts(mart: snapshot.Mart) -> list[tuple[str, str]]:
+    rejected = sum(table["rejected"] for table in mart.manifest["tables"].values())
+    return [
+        (word("app.as_of"), mart.as_of.isoformat()),
+        (word("app.rejected"), theme.whole(rejected)),
+        (word("app.definition"), mart.manifest["churn_words"]),
+    ]
+
+
+def _told(title: str, text: str) -> ipywidgets.HTML:
+    told = f'<h1>{escape(title)}</h1><p class="crmlab-sentence" role="alert">{escape(text)}</p>'
+    return ipywidgets.HTML(f'<div class="crmlab-page">{told}</div>')

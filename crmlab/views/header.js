@@ -1,0 +1,60 @@
+// The frame: app name, pages, what is always true of every page. The address always says what is shown.
+function render({ model, el }) {
+  const bar = document.createElement("header");
+  bar.className = "crmlab-header";
+  const name = document.createElement("span");
+  name.className = "name";
+  name.textContent = model.get("name");
+  const nav = document.createElement("nav");
+  nav.ariaLabel = model.get("label");
+  const facts = document.createElement("dl");
+  for (const [term, text, title] of model.get("facts")) {
+    const dt = Object.assign(document.createElement("dt"), { textContent: term });
+    const dd = Object.assign(document.createElement("dd"), { textContent: text, title: title ?? text });
+    const pair = document.createElement("div");
+    pair.append(dt, dd);
+    facts.append(pair);
+  }
+
+  const links = Object.entries(model.get("pages")).map(([page, label]) => {
+    const link = Object.assign(document.createElement("a"), { href: `?page=${page}`, textContent: label });
+    link.onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a new tab is a viewer of its own
+      event.preventDefault();
+      performance.mark("crmlab-go");
+      model.set("page", page);
+      model.save_changes();
+      show(true);
+    };
+    nav.append(link);
+    return [page, link];
+  });
+  const show = (push) => {
+    const page = model.get("page");
+    const customer = model.get("customer");
+    for (const [name, link] of links) name === page ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+    document.title = `${model.get("pages")[page] ?? page} · ${model.get("name")}`;
+    if (!window.crmlabServed) return; // a notebook's address is not ours
+    const address = new URL(location);
+    address.searchParams.set("page", page);
+    customer ? address.searchParams.set("customer", customer) : address.searchParams.delete("customer");
+    if (address.href !== location.href) push ? history.pushState(null, "", address) : history.replaceState(null, "", address);
+  };
+  const back = () => {
+    const page = new URL(location).searchParams.get("page");
+    if (page && page !== model.get("page")) {
+      model.set("page", page);
+      model.save_changes();
+    }
+  };
+
+  bar.append(name, nav, facts);
+  el.append(bar);
+  model.on("change:page change:customer", () => show(false));
+  window.addEventListener("popstate", back);
+  show(false);
+  document.getElementById("crmlab-loading")?.remove();
+  return () => window.removeEventListener("popstate", back);
+}
+
+export default { render };

@@ -1,0 +1,114 @@
+"""What are these pages made of? Inputs, rejects, control totals and versions of the snapshot."""
+
+from collections.abc import Callable, Iterable
+from html import escape
+
+import ipywidgets
+
+from crmlab import policy
+from crmlab.mart.snapshot import Mart
+from crmlab.views import theme
+from crmlab.views.parts import block, panel
+from crmlab.views.words import named, word
+
+
+def page(mart: Mart, customer: str | None = None, opened: Callable | None = None) -> ipywidgets.Box:
+    """The page; it has no customers, so neither argument matters here."""
+    told = mart.manifest
+    return block(
+        "crmlab-page",
+        ipywidgets.HTML(f"<h1>{word('landing.title')}</h1><p>{word('landing.decides')}</p>").add_class("crmlab-title"),
+        block(
+            "crmlab-pair",
+            panel(word("landing.snapshot"), "", ipywidgets.HTML(_facts(mart))),
+            panel(word("landing.tables"), "", ipywidgets.HTML(_tables(told["tables"]))),
+        ),
+        panel(word("landing.rejects"), "", ipywidgets.HTML(_rejects(told["rejects"]))),
+        panel(word("landing.controls"), word("landing.controls_note"), ipywidgets.HTML(_controls(told["tables"]))),
+        block(
+            "crmlab-pair",
+            panel(word("landing.inputs"), "", ipywidgets.HTML(_inputs(told["inputs"]))),
+            panel(word("landing.checks"), "", ipywidgets.HTML(_checks(told["checks"]))),
+        ),
+    )
+
+
+def _facts(mart: Mart) -> str:
+    told = mart.manifest
+    versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    rows = {
+        "as_of": mart.as_of.isoformat(),
+        "history_from": told["history_from"],
+        "currency": mart.base_currency,
+        "churn": told["churn_words"],
+        "activity": word("landing.days", n=told["activity_window_days"]),
+        "rfm": word("landing.days", n=told["rfm_window_days"]),
+        "policy": told["policy_hash"][:16],
+        "input": told["input_hash"][:16],
+        "versions": versions,
+    }
+    items = (
+        f"<div><dt>{word(f'landing.{key}')}</dt><dd>{escape(str(value))}</dd></div>" for key, value in rows.items()
+    )
+    return f'<dl class="crmlab-facts">{"".join(items)}</dl>'
+
+
+def _tables(tables: dict) -> str:
+    rows = (
+        (name, *(theme.whole(t[key]) for key in ("rows_in", "loaded", "rejected")), _share(t["rejected"], t["rows_in"]))
+        for name, t in tables.items()
+    )
+    return _grid(("table", "rows_in", "loaded", "rejected", "share"), rows, "tnnnn")
+
+
+def _share(part: int, of: int) -> str:
+    return f"{part / of:.2%}" if of else "–"
+
+
+def _rejects(rejects: list[dict]) -> str:
+    if not rejects:
+        return f'<p class="crmlab-sentence">{word("landing.no_rejects")}</p>'
+    rows = (
+        (r["table"], r["rule"], theme.whole(r["n"]), ", ".join(f"{k} {v}" for k, v in r["first"].items()), r["says"])
+        for r in rejects
+    )
+    return _grid(("table", "rule", "n", "first", "says"), rows, "ttntt")
+
+
+def _controls(tables: dict) -> str:
+    digits = policy.load().digits
+
+    def rows() -> Iterable[tuple]:
+        for name, told in tables.items():
+            for currency, sums in (told.get("control") or {}).items():
+                agrees = sums["loaded"] + sums["rejected"] == sums["in"]
+                parts = (_major(sums[key], digits(currency)) for key in ("in", "loaded", "rejected"))
+                yield (name, currency, *parts, word("table.yes" if agrees else "table.no"))
+
+    return _grid(("table", "measure", "sum_in", "sum_loaded", "sum_rejected", "agrees"), rows(), "ttnnnt")
+
+
+def _major(minor: int, digits: int) -> str:
+    return f"{minor / 10**digits:,.{digits}f}".replace("-", "−")
+
+
+def _inputs(inputs: dict) -> str:
+    rows = ((name, f"{told['bytes'] / 1e6:,.1f} MB", told["sha256"][:16]) for name, told in inputs.items())
+    return _grid(("file", "size", "hash"), rows, "tnt")
+
+
+def _checks(checks: dict) -> str:
+    return _grid(("check", "found"), ((named("check", key), theme.whole(n)) for key, n in checks.items()), "tn")
+
+
+def _grid(head: Iterable[str], rows: Iterable[tuple], kinds: str) -> str:
+    """A small table; `kinds` says t for text and n for a number, by column."""
+    titles = "".join(
+        f'<th scope="col" class="{kind}">{word(f"landing.{key}")}</th>' for key, kind in zip(head, kinds, strict=True)
+    )
+    body = "".join(
+        f"<tr>{''.join(f'<td class={kind}>{escape(str(v))}</td>' for v, kind in zip(row, kinds, strict=True))}</tr>"
+        for row in rows
+    )
+    table = f'<table class="crmlab-small"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll">{table}</div>'

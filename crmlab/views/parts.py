@@ -1,0 +1,75 @@
+"""What pages share: boxes, filters, and the card of one customer."""
+
+from collections.abc import Iterable
+from datetime import date
+from html import escape
+
+import ipywidgets
+
+from crmlab.mart.snapshot import Mart
+from crmlab.views import theme
+from crmlab.views.book import PUBLIC
+from crmlab.views.words import named, word
+
+CARD = {
+    "text": ("kind", "branch", "manager", "segment"),
+    "money": ("aum", "aum_average", "deposits", "loans", "aum_change_month", "aum_change_year"),
+    "count": ("n_lines", "recency_days", "frequency", "tenure_months"),
+}
+
+
+def block(name: str, *children: ipywidgets.Widget) -> ipywidgets.Box:
+    """A box of a style; the style sheet says how its children stand."""
+    return ipywidgets.Box(children).add_class(name)
+
+
+def panel(title: str, note: str, *children: ipywidgets.Widget) -> ipywidgets.Box:
+    """A titled part of a page."""
+    head = ipywidgets.HTML(f"<h2>{escape(title)}</h2><p>{escape(note)}</p>").add_class("crmlab-panel-head")
+    return block("crmlab-panel", head, *children)
+
+
+def filters(mart: Mart) -> dict[str, ipywidgets.Dropdown]:
+    """Branch, manager and kind, by the names `book.scope` knows; the managers offered follow the branch."""
+    branches = [(name, branch) for branch, name in mart.page("branches").select("branch_id", "name").iter_rows()]
+    managers = mart.page("managers").select("name", "manager_id", "branch_id").sort("name").rows()
+    kinds = mart.page("roster")["kind"].unique().cast(str).sort().to_list()
+
+    def offered(branch: str | None) -> list[tuple[str, str | None]]:
+        of_branch = [(name, manager) for name, manager, home in managers if branch in (None, home)]
+        return [(word("filter.all_managers"), None), (word("filter.public"), PUBLIC), *of_branch]
+
+    chosen = {
+        "branch": _choice("filter.branch", [(word("filter.all_branches"), None), *sorted(branches)]),
+        "manager": _choice("filter.manager", offered(None)),
+        "kind": _choice(
+            "filter.kind", [(word("filter.all_kinds"), None), *((named("kind", kind), kind) for kind in kinds)]
+        ),
+    }
+    chosen["branch"].observe(lambda change: setattr(chosen["manager"], "options", offered(change.new)), "value")
+    return chosen
+
+
+def _choice(key: str, options: Iterable[tuple[str, str | None]]) -> ipywidgets.Dropdown:
+    return ipywidgets.Dropdown(description=word(key), options=list(options), value=None).add_class("crmlab-choice")
+
+
+def card(customer: dict, digits: int) -> str:
+    """One customer of the roster as HTML; identity stays masked."""
+    rows = [(word(f"column.{name}"), named(name, customer[name] or "–")) for name in CARD["text"]]
+    rows += [(word("column.since"), _text(customer["since"]))]
+    rows += [(word(f"column.{name}"), theme.money(customer[name], digits)) for name in CARD["money"]]
+    rows += [(word(f"column.{name}"), theme.whole(customer[name])) for name in CARD["count"]]
+    rows += [("RFM", f"R{customer['r']} F{customer['f']} M{customer['m']}")]
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
+    title = word("card.title", customer=customer["customer_no"])
+    return f'<section class="crmlab-card" tabindex="-1"><h2>{escape(title)}</h2><dl>{items}</dl></section>'
+
+
+def _text(day: date | None) -> str:
+    return "–" if day is None else day.isoformat()
+
+
+def sentence(text: str) -> ipywidgets.HTML:
+    """A sentence that stands where something else would."""
+    return ipywidgets.HTML(f'<p class="crmlab-sentence" role="status">{escape(text)}</p>')

@@ -1,0 +1,145 @@
+"""`crmlab dash`: Voilà with one app, preheated kernels, our own assets, and nothing else to be had from it."""
+
+import gzip
+import hashlib
+import os
+import socket
+from pathlib import Path
+from queue import Empty
+from time import monotonic
+
+from jupyter_client.channels import AsyncZMQSocketChannel
+from tornado.web import HTTPError, RedirectHandler, RequestHandler
+from traitlets.config import Config
+from voila.app import Voila
+
+from crmlab.errors import InputError
+from crmlab.views.plotly_view import plotly_js
+
+VIEWS = Path(__file__).parent
+DASHBOARDS = VIEWS.parents[1] / "dashboards"
+SLICE = 0.5  # seconds; a lost wake-up costs at most this
+
+
+def serve(mart: Path, port: int = 8866, host: str = "127.0.0.1", pool: int = 2) -> None:
+    """Serve the app on a mart until it is interrupted.
+
+    Parameters
+    ----------
+    mart
+        The folder that `crmlab build` wrote. It may appear later: a page without a mart says so.
+    port, host
+        Where to listen; by default only this machine can reach it.
+    pool
+        How many kernels wait, warm, for the next viewers.
+
+    Raises
+    ------
+    InputError
+        When the port is taken or the dashboards folder is not beside the package.
+    """
+    if not (DASHBOARDS / "crmlab.ipynb").is_file():
+        raise InputError(f"There is no {DASHBOARDS}. Run crmlab dash from a checkout of the repository.")
+    _free(host, port)
+    _environment(mart, host)
+    AsyncZMQSocketChannel.get_msg = _get_msg
+    names = {name.split("-")[0]: name for name in assets()}
+    settings = {
+        "Voila": {"ip": host, "port": port, "notebook_path": str(DASHBOARDS / "crmlab.ipynb"), "log_level": "WARN"},
+        "VoilaConfiguration": {"default_pool_size": pool, "resources": {"crmlab": names}},
+    }
+    server = Server(config=Config(settings), config_file_paths=[str(DASHBOARDS)])
+    server.initialize([])
+    print(f"crmlab is served on http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    server.start()
+
+
+class Server(Voila):
+    """Voilà with our handlers before its own."""
+
+    def init_handlers(self) -> list:
+        """Our assets and redirects first; what is left of Voilà's own list serves the app and its kernel."""
+        everything = [handler for handler in super().init_handlers() if "/voila/files" not in handler[0]]
+        ours = [
+            (r"/crmlab/(.*)", Asset, {"assets": assets()}),
+            (r"/voila/(?:files|tree|api/contents)(?:/.*)?", Nothing),
+            (r"/voila/render/([\w-]+)\.ipynb", RedirectHandler, {"url": "/?page={0}", "permanent": False}),
+        ]
+        app = everything.pop()
+        return [*ours, *everything, (r"/", *app[1:]), (r"/.*", Nothing)]
+
+
+class Nothing(RequestHandler):
+    """Sources, data and images are not served, nor is it told whether they exist."""
+
+    def prepare(self) -> None:
+        """Refuse whatever the method is."""
+        raise HTTPError(404)
+
+
+class Asset(RequestHandler):
+    """A file that never changes under its name, sent compressed and kept by the browser."""
+
+    def initialize(self, assets: dict[str, tuple[str, bytes]]) -> None:
+        """Take the files by name."""
+        self.assets = assets
+
+    def get(self, name: str) -> None:
+        """Send a file."""
+        if name not in self.assets:
+            raise HTTPError(404)
+        mime, content = self.assets[name]
+        self.set_header("Content-Type", f"{mime}; charset=utf-8")
+        self.set_header("Cache-Control", "public, max-age=31536000, immutable")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+        else:
+            content = gzip.decompress(content)
+        self.write(content)
+
+
+def assets() -> dict[str, tuple[str, bytes]]:
+    """What a page loads from us, by a name that holds its hash: media type and compressed content."""
+    files = {"plotly": (plotly_js(), "text/javascript"), "app": (VIEWS / "app.css", "text/css")}
+    found = {}
+    for name, (path, mime) in files.items():
+        content = path.read_bytes()
+        found[f"{name}-{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"] = mime, gzip.compress(content, 6)
+    return found
+
+
+def _free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another: crmlab dash --port {port + 1}."
+            ) from None
+
+
+def _environment(mart: Path, host: str) -> None:
+    """What the kernels inherit."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode each kernel compiles its imports again
+    paths = [str(DASHBOARDS / "share"), os.environ.get("JUPYTER_PATH", "")]
+    os.environ.update(
+        CRMLAB_MART=str(Path(mart).resolve()),
+        JUPYTER_PATH=os.pathsep.join(filter(None, paths)),
+        VOILA_APP_IP="127.0.0.1" if host in ("", "0.0.0.0") else host,
+    )
+
+
+async def _get_msg(self: AsyncZMQSocketChannel, timeout: float | None = None) -> dict:
+    """`AsyncZMQSocketChannel.get_msg` that looks again every slice.
+
+    pyzmq's asyncio poller can miss a wake-up (voila #1428, jupyter_client #1059); asked for ever it then waits for ever.
+    """
+    end = None if timeout is None else monotonic() + timeout
+    while True:
+        left = SLICE if end is None else min(SLICE, max(end - monotonic(), 0))
+        if await self.socket.poll(int(left * 1000)):
+            return await self._recv()
+        if end is not None and monotonic() >= end:
+            raise Empty

@@ -1,0 +1,166 @@
+"""One look: the plotly template, one colour per segment and line, and how money, shares and months are written."""
+
+from collections.abc import Iterable
+from datetime import date
+
+import plotly.graph_objects as go
+
+from crmlab.views.words import units, word
+
+INK, QUIET, RULE, ACCENT = "#1c2733", "#5d6b7a", "#e3e8ee", "#1f5f8b"
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "PingFang SC", "Microsoft YaHei", sans-serif'
+# Paul Tol's muted and bright schemes, distinct for colour-blind readers.
+SEGMENTS = (
+    "#117733",
+    "#44aa99",
+    "#88ccee",
+    "#332288",
+    "#882255",
+    "#cc6677",
+    "#ddcc77",
+    "#999933",
+    "#bbbbbb",
+    "#aa4499",
+)
+LINES = {
+    "deposits": "#4477aa",
+    "loans": "#ee6677",
+    "wealth": "#228833",
+    "insurance": "#ccbb44",
+    "cards": "#66ccee",
+    "settlement": "#aa3377",
+}
+OTHER = "#8a8a8a"
+
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 56, "r": 12, "t": 8, "b": 40},
+        "xaxis": {"showgrid": False, "linecolor": RULE, "ticks": "outside", "tickcolor": RULE, "automargin": True},
+        "yaxis": {"gridcolor": RULE, "zeroline": False, "automargin": True},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
+        "hoverlabel": {"bgcolor": "white", "bordercolor": RULE, "font": {"family": FONT, "size": 13, "color": INK}},
+    }
+)
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each segment, by its place in the policy.
+
+    Examples
+    --------
+    >>> colours(["Champions", "Loyal"])
+    {'Champions': '#117733', 'Loyal': '#44aa99'}
+    """
+    return {name: SEGMENTS[i] if i < len(SEGMENTS) else OTHER for i, name in enumerate(names)}
+
+
+def on(colour: str) -> str:
+    """Black or white, whichever reads better on a colour.
+
+    Examples
+    --------
+    >>> on("#332288"), on("#ddcc77")
+    ('#ffffff', '#1c2733')
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 140 else INK
+
+
+def unit(largest: float) -> tuple[float, str]:
+    """What to divide amounts of this size by, and its name.
+
+    Examples
+    --------
+    >>> unit(3_200_000.0), unit(12.0)
+    ((1000000.0, 'm'), (1.0, ''))
+    """
+    return next((step for step in units() if abs(largest) >= step[0]), (1.0, ""))
+
+
+def money(minor: int | None, digits: int) -> str:
+    """An amount in minor units, short; three figures say enough on a tile.
+
+    Examples
+    --------
+    >>> money(123_456_789_00, 2), money(-4_200, 2), money(None, 2)
+    ('123 m', '−42', '–')
+    """
+    if minor is None:
+        return "–"
+    value = minor / 10**digits
+    step, name = unit(value)
+    short = value / step
+    figures = 0 if not name or abs(short) >= 100 else 1 if abs(short) >= 10 else 2
+    return f"{short:,.{figures}f} {name}".strip().replace("-", "−")
+
+
+def whole(value: int | None) -> str:
+    """A whole number with thousands apart.
+
+    Examples
+    --------
+    >>> whole(12345), whole(-5), whole(None)
+    ('12,345', '−5', '–')
+    """
+    return "–" if value is None else f"{value:,}".replace("-", "−")
+
+
+def share(value: float | None, signed: bool = False) -> str:
+    """A share as per cent, one digit; signed for changes.
+
+    Examples
+    --------
+    >>> share(0.1234), share(-0.01, signed=True), share(None)
+    ('12.3 %', '−1.0 %', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value * 100:{'+' if signed else ''}.1f} %".replace("-", "−")
+
+
+def difference(value: float | None) -> str:
+    """A change of a rate that is no share, two digits.
+
+    Examples
+    --------
+    >>> difference(0.024), difference(-0.5)
+    ('+0.02', '−0.50')
+    """
+    return "–" if value is None else f"{value:+.2f}".replace("-", "−")
+
+
+def points(value: float | None) -> str:
+    """A change of a share, in percentage points.
+
+    Examples
+    --------
+    >>> points(0.004)
+    '+0.4 pp'
+    """
+    return "–" if value is None else f"{value * 100:+.1f} {word('unit.points')}".replace("-", "−")
+
+
+def month(day: date) -> str:
+    """A month by its name.
+
+    Examples
+    --------
+    >>> month(date(2025, 9, 30))
+    'Sep 2025'
+    """
+    return f"{day:%b %Y}"
+
+
+def figure(height: int, **layout: object) -> go.Figure:
+    """An empty figure of the house."""
+    return go.Figure(layout={"template": TEMPLATE, "height": height, "autosize": True, **layout})
+
+
+def sentence(text: str, height: int) -> go.Figure:
+    """A figure that says why there is nothing to draw."""
+    hidden = {"visible": False}
+    note = {"text": text, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "font_color": QUIET}
+    return figure(height, xaxis=hidden, yaxis=hidden, annotations=[note])

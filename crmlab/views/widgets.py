@@ -1,0 +1,276 @@
+"""The only generic widget code: `live`, `tile`, `table`, `download`."""
+
+import io
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import plotly.graph_objects as go
+import polars as pl
+import traitlets
+
+from crmlab.views import theme
+from crmlab.views.plotly_view import PlotlyView
+from crmlab.views.words import named, word
+
+HERE = Path(__file__).parent
+LOG = logging.getLogger("crmlab")
+
+
+def follow(react: Callable[..., None], **controls: ipywidgets.Widget) -> None:
+    """Call `react` with the controls' values, now and whenever they differ from the last time."""
+    seen: list[dict] = []
+
+    def look(_: object = None) -> None:
+        values = {name: control.value for name, control in controls.items()}
+        if seen != [values]:
+            seen[:] = [values]
+            react(**values)
+
+    for control in controls.values():
+        control.observe(look, "value")
+    look()
+
+
+def live(
+    draw: Callable[..., go.Figure | str], label: str = "", **controls: ipywidgets.Widget
+) -> PlotlyView | ipywidgets.HTML:
+    """What `draw` makes of the controls' values, kept up to date.
+
+    Parameters
+    ----------
+    draw
+        A pure function of the values that returns a figure, or HTML where words are enough.
+    label
+        What a screen reader says of the figure.
+    controls
+        Widgets with a `value`, by the argument of `draw` they fill. A figure is one too: its value is what was clicked.
+
+    Examples
+    --------
+    >>> choice = ipywidgets.Dropdown(options=[1, 2])
+    >>> shown = live(lambda n: f"<b>{n}</b>", n=choice)
+    >>> choice.value = 2
+    >>> shown.value
+    '<b>2</b>'
+    """
+    shown: list[PlotlyView | ipywidgets.HTML] = []
+
+    def redraw(**values: object) -> None:
+        try:
+            drawn = draw(**values)
+        except Exception:
+            LOG.exception("drawing with %s failed", values)
+            drawn = theme.sentence(word("app.draw_failed"), 200) if shown and isinstance(shown[0], PlotlyView) else ""
+        if not shown:
+            shown.append(ipywidgets.HTML() if isinstance(drawn, str) else PlotlyView(label=label))
+        if isinstance(drawn, str):
+            shown[0].value = drawn
+        else:
+            shown[0].show(drawn)
+
+    follow(redraw, **controls)
+    return shown[0]
+
+
+def tile(label: str, value: str, note: str, changes: Mapping[str, str], is_small: bool = False) -> str:
+    """The HTML of one number with its movement."""
+    moves = "".join(f"<span><b>{escape(text)}</b> {escape(period)}</span>" for period, text in changes.items())
+    return (
+        f'<div class="crmlab-tile{" is-small" if is_small else ""}"><div class="label">{escape(label)}</div>'
+        f'<div class="value">{escape(value)}</div><div class="changes">{moves}</div>'
+        f'<div class="note">{escape(note)}</div></div>'
+    )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a list: its name in the frame and how its values are written.
+
+    `form` is text, dot (text with its colour), named (through the catalogue), count, money, change (signed money),
+    date or flag.
+    """
+
+    name: str
+    form: str = "text"
+
+    @property
+    def label(self) -> str:
+        """The column's heading."""
+        return word(f"column.{self.name}")
+
+    def written(self, value: object, digits: int) -> str:
+        """A value as a reader sees it.
+
+        Examples
+        --------
+        >>> Column("aum", "money").written(1234567, 2), Column("since", "date").written(date(2020, 2, 1), 2)
+        ('12,346', '2020-02-01')
+        """
+        if value is None:
+            return "–"
+        if self.form in ("money", "change"):
+            return f"{value / 10**digits:{'+' if self.form == 'change' else ''},.0f}".replace("-", "−")
+        if self.form == "count":
+            return theme.whole(value)
+        if self.form == "flag":
+            return word("table.yes" if value else "table.no")
+        if self.form == "named":
+            return named(self.name, value)
+        return str(value)
+
+
+class Table(anywidget.AnyWidget):
+    """A list of any length of which only the rows in sight are sent. Made by `table`."""
+
+    _esm = HERE / "table.js"
+    head = traitlets.List().tag(sync=True)
+    colours = traitlets.Dict().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+    page = traitlets.Dict().tag(sync=True)
+    ask = traitlets.Dict({"sort": None, "down": False, "search": "", "from": 0}).tag(sync=True)
+    value = traitlets.Unicode(allow_none=True, default_value=None).tag(sync=True)
+
+
+def table(
+    rows: Callable[..., pl.DataFrame],
+    columns: list[Column],
+    *,
+    key: str,
+    search: list[str],
+    file: str,
+    digits: int,
+    sort: str,
+    colours: Mapping[str, str] | None = None,
+    size: int = 12,
+    **controls: ipywidgets.Widget,
+) -> Table:
+    """A list with sort, search, pages and download; its value is the key of the row that was opened.
+
+    Parameters
+    ----------
+    rows
+        A pure function of the controls' values that returns the list.
+    columns
+        What is shown; a download holds every column of the list.
+    key, search, sort
+        The column that names a row, those that are searched, the one sorted by at first (largest on top).
+    file, digits
+        The name of a download, and the digits of money after the point.
+    """
+    widget = Table(
+        head=[{"name": column.name, "label": column.label, "form": column.form} for column in columns],
+        words={name: word(f"table.{name}") for name in ("search", "csv", "excel", "busy", "previous", "next", "empty")},
+        colours=dict(colours or {}),
+    )
+    widget.set_trait("ask", {"sort": sort, "down": True, "search": "", "from": 0})
+    now: dict = {}
+
+    def send(_: object = None) -> None:
+        ask = widget.ask
+        if now.get("ask") != {**ask, "from": 0}:
+            now.update(ask={**ask, "from": 0}, order=_order(now["frame"], ask, search))
+        order = now["order"]
+        start = min(max(ask["from"], 0), max(len(order) - 1, 0) // size * size)
+        sight = now["frame"][order[start : start + size]]
+        written = [
+            [column.written(row[column.name], digits) for column in columns] for row in sight.iter_rows(named=True)
+        ]
+        ends = {
+            "from": theme.whole(start + 1),
+            "to": theme.whole(start + len(written)),
+            "total": theme.whole(len(order)),
+        }
+        widget.page = {
+            "rows": written,
+            "keys": sight[key].to_list(),
+            "from": start,
+            "size": size,
+            "total": len(order),
+            "range": word("table.range", **ends) if written else "",
+        }
+
+    def refill(**values: object) -> None:
+        now.update(frame=rows(**values), ask=None)
+        if widget.ask["from"]:
+            widget.ask = {**widget.ask, "from": 0}
+        else:
+            send()
+
+    def give(_: object, content: dict, __: list) -> None:
+        kind = content.get("want")
+        if kind in FORMATS:
+            content, mime = download(now["frame"][now["order"]], kind, digits)
+            widget.send({"file": f"{file}.{kind}", "mime": mime}, buffers=[content])
+
+    follow(refill, **controls)
+    widget.observe(send, "ask")
+    widget.on_msg(give)
+    return widget
+
+
+def _order(frame: pl.DataFrame, ask: dict, search: list[str]) -> pl.Series:
+    """Row numbers of the list as asked for; the rows themselves are only gathered where they are seen."""
+    rows = frame.lazy().with_row_index("#")
+    if text := ask["search"].strip().lower():
+        hit = (pl.col(column).str.to_lowercase().str.contains(text, literal=True).fill_null(False) for column in search)
+        rows = rows.filter(pl.any_horizontal(hit))
+    if ask["sort"]:
+        rows = rows.sort(ask["sort"], "#", descending=[ask["down"], False], nulls_last=True)
+    return rows.select("#").collect()["#"]
+
+
+FORMATS = {
+    "csv": "text/csv;charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+MONEY = ("aum", "loans", "deposits", "monetary")
+
+
+def download(frame: pl.DataFrame, kind: str, digits: int) -> tuple[bytes, str]:
+    """A list as the bytes of a file and their media type.
+
+    Money columns are in major units. A text that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    Examples
+    --------
+    >>> content, _ = download(pl.DataFrame({"customer_no": ["=1+1"], "aum": [12345]}), "csv", 2)
+    >>> content.decode("utf-8-sig").splitlines()
+    ['Customer,AUM', "'=1+1,123.45"]
+    """
+    money = [name for name in frame.columns if name.startswith(MONEY)]
+    formula = pl.col(pl.String).str.contains(r"^[=+\-@\t\r]")
+    safe = frame.drop("customer_id", strict=False).with_columns(
+        pl.when(formula).then("'" + pl.col(pl.String)).otherwise(pl.col(pl.String)).name.keep(),
+        pl.col(money) / 10**digits,
+    )
+    named = safe.rename(lambda name: word(f"column.{name}"))
+    out = io.BytesIO()
+    if kind == "csv":
+        named.write_csv(out, include_bom=True, float_precision=digits)
+    else:
+        _excel(named, out, digits)
+    return out.getvalue(), FORMATS[kind]
+
+
+def _excel(frame: pl.DataFrame, out: io.BytesIO, digits: int) -> None:
+    import xlsxwriter  # 15 MB that a page only needs when somebody asks for a file
+
+    with xlsxwriter.Workbook(out, {"in_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
+        sheet = book.add_worksheet()
+        money = book.add_format({"num_format": f"#,##0.{'0' * digits}" if digits else "#,##0"})
+        sheet.write_row(0, 0, frame.columns, book.add_format({"bold": True}))
+        writers = {pl.String: sheet.write_string, pl.Boolean: sheet.write_boolean, pl.Date: sheet.write_datetime}
+        for at, column in enumerate(frame.iter_columns()):
+            write = writers.get(column.dtype, sheet.write_number)
+            style = (money,) if column.dtype == pl.Float64 else ()
+            for row, value in enumerate(column, 1):
+                if value is not None:
+                    write(row, at, value, *style)
+            sheet.set_column(at, at, 16)
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, frame.height, frame.width - 1)
