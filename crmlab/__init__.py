@@ -1,1 +1,32 @@
-"""Customer relationship analytics for banks: `import crmlab as crm`, and the table of contents below."""
+"""Customer relationship analytics for banks: ``import crmlab as crm``, and everything is loaded when first named.
+
+``crm.read`` a folder of extracts · ``crm.panel`` facts, customers, events · ``crm.rfm`` recency, frequency, monetary ·
+``crm.mart`` open what a build has published · ``crm.policy`` the bank's rules
+"""
+
+from importlib import import_module
+
+_CONTENTS = {
+    "InputError": ("crmlab.errors", "InputError"),
+    "bands": ("crmlab.measures.bands", None),
+    "build": ("crmlab.mart.build", "build"),
+    "check": ("crmlab.bank.check", "check"),
+    "mart": ("crmlab.mart", None),
+    "panel": ("crmlab.panel", None),
+    "policy": ("crmlab.policy", None),
+    "read": ("crmlab.bank.read", "read"),
+    "rfm": ("crmlab.measures.rfm", None),
+}
+__all__ = list(_CONTENTS)
+
+
+def __getattr__(name: str):
+    if name not in _CONTENTS:
+        raise AttributeError(f"module 'crmlab' has no attribute {name!r}")
+    module, attribute = _CONTENTS[name]
+    loaded = import_module(module)
+    return getattr(loaded, attribute) if attribute else loaded
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,16 +9,15 @@ may be null may also be missing from an extract. What a column may be used for a
 - ``current``: true of the day the extract was made, and of no other day. `Bank.table` does not serve these.
 """
 
+from collections.abc import Sequence
+
 import dataframely as dy
 import polars as pl
 
+from crmlab.policy import ENTRY_KINDS, INITIATORS, LINES
+
 KINDS = ["retail", "small business", "corporate", "institution"]
-LINES = ["deposits", "loans", "wealth", "insurance", "cards", "settlement", "e-banking", "international", "guarantees"]
-ENTRY_KINDS = [
-    "payment", "card", "cash", "transfer", "salary", "own_transfer", "principal", "interest", "fee", "reversal",
-]  # fmt: skip
 CHANNELS = ["counter", "atm", "online", "mobile", "pos", "system"]
-INITIATORS = ["customer", "counterparty", "mandate", "bank"]
 COUNTERPARTIES = ["own", "same bank", "other bank", "merchant", "payroll"]
 FIVE_GRADES = ["normal", "special mention", "substandard", "doubtful", "loss"]
 MILLION = 1_000_000
@@ -47,8 +46,8 @@ def _text(metadata: dict = FIXED) -> dy.String:
     return dy.String(nullable=True, metadata=metadata)
 
 
-def _one_of(values: list[str], nullable: bool = True, metadata: dict = FIXED) -> dy.Enum:
-    return dy.Enum(values, nullable=nullable, metadata=metadata)
+def _one_of(values: Sequence[str], nullable: bool = True, metadata: dict = FIXED) -> dy.Enum:
+    return dy.Enum(list(values), nullable=nullable, metadata=metadata)
 
 
 def _date(nullable: bool = True, metadata: dict = FIXED) -> dy.Date:
@@ -321,7 +320,7 @@ class FxRates(dy.Schema):
 
 class FtpCurve(dy.Schema):
     currency = dy.String(primary_key=True, regex="^[A-Z]{3}$", metadata=FIXED)
-    line = dy.Enum(LINES, primary_key=True, metadata=FIXED)
+    line = dy.Enum(list(LINES), primary_key=True, metadata=FIXED)
     term_months = dy.Int32(primary_key=True, min=0, metadata=FIXED)
     on = dy.Date(primary_key=True, metadata=FIXED)
     rate = dy.Int64(metadata=MILLIONTHS)

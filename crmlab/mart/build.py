@@ -1,0 +1,146 @@
+"""From a folder of extracts to a published snapshot: every measure runs here, none on a page."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import polars as pl
+
+from crmlab import panel
+from crmlab import policy as rules
+from crmlab.bank.check import check
+from crmlab.bank.read import Bank, read
+from crmlab.mart.pages import Pages
+from crmlab.mart.publish import publish
+from crmlab.mart.snapshot import FORMAT, Mart
+from crmlab.mart.snapshot import open as open_mart
+from crmlab.panel.calendar import month_ends
+
+LIBRARIES = ["crmlab", "polars", "narwhals", "duckdb", "dataframely"]
+Progress = Callable[[str, int, int], None]
+
+
+def silent(label: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def build(
+    folder: Path | str,
+    as_of: date | str,
+    mart: Path | str = "mart",
+    policy: rules.Policy | None = None,
+    progress: Progress = silent,
+) -> Mart:
+    """Read a folder of extracts and publish what is known at `as_of`.
+
+    Parameters
+    ----------
+    folder
+        The extracts.
+    as_of
+        The day up to which anything may be known.
+    mart
+        Where to publish; the landed extracts are kept in it, too.
+    policy
+        The bank's rules; else ``policy.toml`` of the folder, else crmlab's own.
+    progress
+        Called with what is being done, how much of it is done, and how much there is.
+
+    Returns
+    -------
+    Mart
+        The published snapshot. The same input gives the same bytes of data.
+
+    Raises
+    ------
+    InputError
+        When the extracts cannot be used; the mart then stays as it was.
+    """
+    mart = Path(mart)
+    bank = read(folder, as_of=as_of, landed=mart / "landed", policy=policy, progress=progress)
+    publish(mart, _name(bank), partial(_write, bank=bank, progress=progress))
+    return open_mart(mart)
+
+
+def _name(bank: Bank) -> str:
+    """The day, and a hash of all that decides the content: the input, the rules, the code and the libraries."""
+    parts = [bank.manifest["hash"], bank.policy.hash, str(bank.as_of), _code(), json.dumps(_versions())]
+    return f"{bank.as_of}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}"
+
+
+def _code() -> str:
+    package = Path(rules.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(
+        path for room in ("bank", "panel", "measures", "mart") for path in (package / room).rglob("*.py")
+    ):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {library: version(library) for library in LIBRARIES}
+
+
+def _write(folder: Path, bank: Bank, progress: Progress) -> None:
+    pages = Pages(bank)
+    months = month_ends(bank.history_from, bank.as_of)
+    for name in ("facts", "customers", "pages"):
+        (folder / name).mkdir()
+    rows = {"facts": 0, "customers": 0}
+    for done, (month, facts) in enumerate(zip(months, panel.monthly_facts(bank), strict=True)):
+        progress("months", done, len(months))
+        customers = next(panel.monthly_customers([facts], bank))
+        facts.write_parquet(folder / "facts" / f"{month:%Y-%m}.parquet")
+        customers.write_parquet(folder / "customers" / f"{month:%Y-%m}.parquet")
+        pages.add_month(month, customers)
+        rows["facts"] += facts.height
+        rows["customers"] += customers.height
+    progress("months", len(months), len(months))
+    events, accounts = panel.events(bank).collect(), _accounts(bank)
+    events.write_parquet(folder / "events.parquet")
+    accounts.write_parquet(folder / "accounts.parquet")
+    tables = pages.tables()
+    for name, table in tables.items():
+        table.write_ipc(folder / "pages" / f"{name}.arrow", compression="uncompressed")
+    rows |= {"events": events.height, "accounts": accounts.height} | {
+        name: table.height for name, table in tables.items()
+    }
+    report = check(bank, pl.scan_parquet(folder / "facts"))
+    manifest = json.dumps(_manifest(bank, rows, report), indent=1, ensure_ascii=False, sort_keys=True, default=str)
+    (folder / "manifest.json").write_text(manifest, "utf-8")
+
+
+def _accounts(bank: Bank) -> pl.DataFrame:
+    products = bank.table("products").select(
+        "product_id", "line", "asset_class", product=pl.coalesce("name", "product_id")
+    )
+    return bank.table("accounts").join(products, on="product_id", how="left").sort("account_id").collect()
+
+
+def _manifest(bank: Bank, rows: dict[str, int], report) -> dict:
+    policy = bank.policy
+    return {
+        "format": FORMAT,
+        "as_of": str(bank.as_of),
+        "base_currency": bank.base_currency,
+        "minor_digits": policy.digits(bank.base_currency),
+        "history_from": str(bank.history_from),
+        "input_hash": bank.manifest["hash"],
+        "inputs": bank.manifest["inputs"],
+        "policy_hash": policy.hash,
+        "churn_words": policy.churn_words,
+        "activity_window_days": policy.activity_window_days,
+        "rfm_window_days": policy.rfm_window_days,
+        "bands": policy.rfm_bands,
+        "versions": _versions(),
+        "code_hash": _code(),
+        "rows": rows,
+        "tables": bank.manifest["tables"],
+        "rejects": bank.manifest["rejects"],
+        "checks": {"is_clean": report.is_clean, "report": report.text},
+    }

@@ -1,0 +1,104 @@
+"""One published snapshot, opened for reading: memory-mapped pages, lazy frames, and the manifest."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from crmlab.errors import InputError, near_miss
+
+FORMAT = 1
+POINTER = "CURRENT"
+SNAPSHOTS = "snapshots"
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A snapshot as `crm.mart.open` gives it; nothing in it changes while it is open."""
+
+    folder: Path
+    manifest: dict
+    _pages: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def as_of(self) -> date:
+        """The day up to which everything is known."""
+        return date.fromisoformat(self.manifest["as_of"])
+
+    @property
+    def base_currency(self) -> str:
+        """The currency of all money but that of `facts`."""
+        return self.manifest["base_currency"]
+
+    @property
+    def minor_digits(self) -> int:
+        """Digits after the decimal point of the base currency."""
+        return self.manifest["minor_digits"]
+
+    @property
+    def facts(self) -> pl.LazyFrame:
+        """Account × period; see `crmlab.panel.facts`."""
+        return pl.scan_parquet(self.folder / "facts")
+
+    @property
+    def customers(self) -> pl.LazyFrame:
+        """Customer × month × line; see `crmlab.panel.customers`."""
+        return pl.scan_parquet(self.folder / "customers")
+
+    @property
+    def events(self) -> pl.LazyFrame:
+        """Dated things about customers; see `crmlab.panel.events`."""
+        return pl.scan_parquet(self.folder / "events.parquet")
+
+    @property
+    def accounts(self) -> pl.LazyFrame:
+        """The accounts known at `as_of`, with their numbers, products and lines."""
+        return pl.scan_parquet(self.folder / "accounts.parquet")
+
+    def page(self, name: str) -> pl.DataFrame:
+        """A table made for pages, memory-mapped from uncompressed Arrow.
+
+        Raises
+        ------
+        InputError
+            When the snapshot holds no such table.
+        """
+        if name not in self._pages:
+            path = self.folder / "pages" / f"{name}.arrow"
+            if not path.is_file():
+                known = sorted(file.stem for file in path.parent.glob("*.arrow"))
+                raise InputError(f"The mart has no page table {name}. {near_miss(name, known)}")
+            self._pages[name] = pl.read_ipc(path, memory_map=True)
+        return self._pages[name]
+
+
+def open(folder: Path | str) -> Mart:
+    """Open the snapshot that a mart points to.
+
+    Parameters
+    ----------
+    folder
+        The mart, as `crmlab build` was told it.
+
+    Raises
+    ------
+    InputError
+        When there is no mart, or its snapshot is incomplete or of another format.
+    """
+    folder = Path(folder)
+    pointer = folder / POINTER
+    if not pointer.is_file():
+        raise InputError(f"There is no mart in {folder}. Build one: crmlab build FOLDER --as-of DATE --mart {folder}.")
+    snapshot = folder / SNAPSHOTS / pointer.read_text("utf-8").strip()
+    try:
+        manifest = json.loads((snapshot / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"The mart in {folder} points to a snapshot that cannot be read. Build it again.") from None
+    if manifest.get("format") != FORMAT:
+        raise InputError(
+            f"The mart in {folder} is of format {manifest.get('format')}, this crmlab reads format {FORMAT}. "
+            "Build it again with crmlab build."
+        )
+    return Mart(snapshot, manifest)

@@ -1,0 +1,230 @@
+"""Recency, frequency, monetary: who came lately, who comes often, who moves much."""
+
+from datetime import date
+from typing import NamedTuple
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from crmlab import policy as rules
+from crmlab.errors import InputError, near_miss
+from crmlab.measures.bands import band
+
+NOT_TURNOVER = ["own_transfer", "principal", "interest", "fee", "reversal"]
+AXES = {"r": "recency_days", "f": "frequency", "m": "monetary"}
+
+
+class Scores(NamedTuple):
+    """Customers with their bands, and the values at which the bands begin and end."""
+
+    customers: pl.DataFrame
+    thresholds: pl.DataFrame
+
+
+def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | None = None):
+    """How lately, on how many days and with how much money each customer acted in a window up to `as_of`.
+
+    Answers: who is really in touch with us?
+
+    Where `transactions` has `kind` and `initiated_by`, recency and frequency count only what the policy takes for a
+    sign of life, and monetary leaves out transfers between own accounts, interest, fees and reversals; without them every
+    row counts as the customer's own act.
+
+    Parameters
+    ----------
+    transactions
+        customer_id, booked_on, amount, and optionally kind, initiated_by; Polars, DuckDB or pandas.
+    as_of
+        Last day of the window; later rows are not looked at.
+    window_days
+        Length of the window, at least 1.
+    policy
+        Signs of life; crmlab's own rules where none is given.
+
+    Returns
+    -------
+    frame of the same library
+        customer_id; recency_days (from the last active day to `as_of`, also where that lies before the window; null if
+        there is none), frequency (active days in the window, not postings), monetary (sum of |amount| in the window,
+        in the unit of `amount`). A customer with rows only before the window is there with frequency and monetary 0.
+
+    Raises
+    ------
+    InputError
+        When a column is missing, the window is empty, or `as_of` is before the first transaction.
+
+    Examples
+    --------
+    >>> days = [date(2024, 1, 5), date(2024, 1, 9), date(2023, 1, 1)]
+    >>> rows = pl.DataFrame({"customer_id": [1, 1, 2], "booked_on": days, "amount": [100, -50, 70]})
+    >>> summary(rows, date(2024, 1, 10), window_days=30).sort("customer_id").rows()
+    [(1, 1, 2, 150), (2, 374, 0, 0)]
+    """
+    frame = nw.from_native(transactions)
+    names = frame.collect_schema().names()
+    for name in ("customer_id", "booked_on", "amount"):
+        if name not in names:
+            raise InputError(f"rfm.summary needs a column {name}. {near_miss(name, names)}")
+    if window_days < 1:
+        raise InputError(f"A window of {window_days} days holds nothing. Give at least 1.")
+    policy = policy or rules.load()
+    day, amount, start = nw.col("booked_on"), nw.col("amount"), _days_before(as_of, window_days - 1)
+    known = frame.lazy().filter(day <= nw.lit(as_of))
+    acted, turned = _signs_of_life(names, policy)
+    inside = day >= nw.lit(start)
+    lately = (
+        known.with_columns(
+            active_on=nw.when(acted).then(day),
+            turnover=nw.when(turned & inside).then(amount.abs()).otherwise(nw.lit(0)),
+        )
+        .group_by("customer_id")
+        .agg(nw.col("active_on").max().alias("last_active_on"), nw.col("turnover").sum().alias("monetary"))
+    )
+    often = (
+        known.filter(acted & inside)
+        .group_by("customer_id", "booked_on")
+        .agg(nw.len().alias("n"))
+        .group_by("customer_id")
+        .agg(nw.len().alias("frequency"))
+    )
+    result = _finished(lately.join(often, on="customer_id", how="left"), as_of)
+    if isinstance(frame, nw.DataFrame):
+        result = result.collect(frame.implementation)
+        if result.is_empty():
+            raise InputError(f"as_of {as_of} is before the first transaction. Choose a later date.")
+    return result.to_native()
+
+
+def _days_before(day: date, n: int) -> date:
+    return date.fromordinal(day.toordinal() - n)
+
+
+def _signs_of_life(names: list[str], policy: rules.Policy) -> tuple[nw.Expr, nw.Expr]:
+    acted = turned = nw.col("customer_id").is_null() | ~nw.col("customer_id").is_null()
+    if "kind" in names:
+        acted = nw.col("kind").is_in(policy.activity_kinds)
+        turned = ~nw.col("kind").is_in(NOT_TURNOVER)
+    if "initiated_by" in names:
+        acted = acted & nw.col("initiated_by").is_in(policy.activity_initiators)
+    return acted, turned
+
+
+def _finished(frame: nw.LazyFrame, as_of: date) -> nw.LazyFrame:
+    return frame.select(
+        "customer_id",
+        recency_days=(as_of.toordinal() - _ordinal(nw.col("last_active_on"))).cast(nw.Int32),
+        frequency=nw.col("frequency").fill_null(0).cast(nw.Int32),
+        monetary=nw.col("monetary"),
+    )
+
+
+def _ordinal(day: nw.Expr) -> nw.Expr:
+    """`date.toordinal` in whole numbers, the one form of date difference that every engine shares."""
+    years = day.dt.year().cast(nw.Int64) - 1
+    return 365 * years + years // 4 - years // 100 + years // 400 + day.dt.ordinal_day().cast(nw.Int64)
+
+
+def scores(summary: pl.DataFrame, n: int = 5) -> Scores:
+    """Bands of recency, frequency and monetary from 1 to `n`, `n` best, within customer kind where `kind` is a column.
+
+    Answers: who stands where among customers of the same kind?
+
+    Equal values share a band; a customer without activity is in band 1, not absent.
+
+    Parameters
+    ----------
+    summary
+        customer_id, recency_days, frequency, monetary, and optionally kind (of the customer); further columns stay.
+    n
+        Number of bands, at least 2.
+
+    Returns
+    -------
+    Scores
+        `customers`: the summary with r, f, m (Int8). `thresholds`: kind, measure (r, f, m), band, lower, upper (of
+        recency_days, frequency or monetary, inclusive), n (customers).
+
+    Raises
+    ------
+    InputError
+        When a column is missing, the summary is empty, or `n` is below 2.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"customer_id": [1, 2, 3], "recency_days": [2, 90, None], "frequency": [9, 1, 0],
+    ...                      "monetary": [500, 20, 0]})
+    >>> scores(rows, n=3).customers.select("customer_id", "r", "f", "m").rows()
+    [(1, 3, 3, 3), (2, 2, 2, 2), (3, 1, 1, 1)]
+    """
+    _check(summary, n)
+    by = "kind" if "kind" in summary.columns else None
+    freshness = -pl.col("recency_days").cast(pl.Int64)
+    customers = summary.with_columns(
+        r=band(freshness, n, by), f=band(pl.col("frequency"), n, by), m=band(pl.col("monetary"), n, by)
+    )
+    return Scores(customers, _thresholds(customers, by))
+
+
+def segments(scores: Scores, policy: rules.Policy | None = None) -> pl.DataFrame:
+    """The customers of `scores` with the name of their segment; the policy's map covers every cell exactly once.
+
+    Parameters
+    ----------
+    scores
+        As `scores` gives them, with the policy's number of bands.
+    policy
+        The map; crmlab's own rules where none is given.
+
+    Returns
+    -------
+    pl.DataFrame
+        The columns of `scores.customers` and segment.
+
+    Raises
+    ------
+    InputError
+        When the scores have more bands than the map.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"customer_id": range(5), "recency_days": [1, 2, 3, 4, None], "frequency": [9, 7, 5, 3, 0],
+    ...                      "monetary": [90, 70, 50, 30, 0]})
+    >>> segments(scores(rows))["segment"].to_list()
+    ['Champions', 'Champions', 'Slipping', 'Fading', 'Inactive']
+    """
+    policy = policy or rules.load()
+    cells = pl.DataFrame(
+        [(*cell, segment.name) for segment in policy.rfm_segments for cell in segment.cells()],
+        schema={"r": pl.Int8, "f": pl.Int8, "m": pl.Int8, "segment": pl.String},
+        orient="row",
+    )
+    named = scores.customers.join(cells, on=["r", "f", "m"], how="left", maintain_order="left")
+    outside = named["segment"].null_count()
+    if outside:
+        raise InputError(
+            f"{outside} of {named.height} customers are in cells that the map of {policy.rfm_bands} bands lacks. "
+            f"Score with n={policy.rfm_bands}, or map the other cells in policy.toml."
+        )
+    return named
+
+
+def _check(summary: pl.DataFrame, n: int) -> None:
+    for name in ("customer_id", *AXES.values()):
+        if name not in summary.columns:
+            raise InputError(f"rfm.scores needs a column {name}. {near_miss(name, summary.columns)}")
+    if n < 2:
+        raise InputError(f"{n} bands tell nobody apart. Give at least 2.")
+    if summary.is_empty():
+        raise InputError("There is no customer to score: the summary is empty.")
+
+
+def _thresholds(customers: pl.DataFrame, by: str | None) -> pl.DataFrame:
+    if by is None:
+        customers = customers.with_columns(kind=pl.lit("all"))
+    tables = [
+        customers.group_by(pl.col("kind").cast(pl.String), measure=pl.lit(axis), band=axis).agg(
+            lower=pl.col(value).min(), upper=pl.col(value).max(), n=pl.len().cast(pl.Int32)
+        )
+        for axis, value in AXES.items()
+    ]
+    return pl.concat(tables, how="vertical_relaxed").sort("kind", "measure", "band")
