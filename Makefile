@@ -39,7 +39,7 @@ test-all: test ## the same and the slow proofs
 	$(PYTEST) -m slow
 
 lab: data/mart/CURRENT ## JupyterLab on notebooks/
-	$(BIN)/crmlab lab
+	$(BIN)/crmlab lab --mart data/mart
 
 bench: .venv/.test .venv/.browser ## side-by-side timings, written to benchmarks/README.md
 	$(BIN)/python -m benchmarks
@@ -86,6 +86,7 @@ clean: ## remove .venv, the sample bank, its mart and all caches
 	@.ci/browser > $@
 
 data/sample/.stamp: .venv/.bytecode $(wildcard crmlab/simulate/*.py)
+	@rm -rf data/sample
 	$(BIN)/crmlab simulate data/sample
 	@touch $@
 

@@ -26,9 +26,10 @@ MAY_IMPORT = {
     "measures": {"panel", "bank", "policy"},
     "mart.snapshot": {"policy"},
     "mart": {"mart.snapshot", "measures", "panel", "bank", "policy"},
-    "views.figures": {"views.theme", "policy"},
-    "views.theme": {"policy"},
-    "views": {"views.figures", "views.theme", "mart.snapshot", "policy"},
+    "views.words": set(),
+    "views.theme": {"views.words"},
+    "views.figures": {"views.theme", "views.words"},
+    "views": {"views.figures", "views.theme", "views.words", "mart.snapshot", "policy"},
     "cli": {"mart", "mart.snapshot", "measures", "panel", "bank", "simulate", "policy", "views"},
 }
 HEAVY = {"pandas", "scipy", "sklearn", "lifelines", "matplotlib"}
@@ -46,6 +47,10 @@ MAY_TOUCH_DISK = ("bank", "simulate", "mart", "cli")
 DISK_CALL = re.compile(r"(read|write|scan|sink)_\w+|mkdir|unlink|rmtree|touch")
 DISK_EXCEPTIONS = {
     ("policy", "read_text"): "the rules are a file, read once on load",
+    ("views.plotly_view", "read_bytes"): "plotly's script, shipped in its package",
+    ("views.server", "read_bytes"): "the scripts and styles a page is made of",
+    ("views.widgets", "write_csv"): "a list to download, written into memory",
+    ("views.widgets", "write_row"): "a list to download, written into memory",
     ("panel.flows", "scan_parquet"): "the landed months are opened by the engine that sums them",
     ("panel.flows", "read_parquet"): "the landed months are opened by the engine that sums them",
 }
@@ -181,6 +186,7 @@ def test_every_module_has_a_room():
         ("views.pages.overview", "from crmlab.bank import schema"),
         ("views.figures.rfm", "from crmlab.measures import rfm"),
         ("views.figures.rfm", "import ipywidgets"),
+        ("views.theme", "from crmlab.views import widgets"),
         ("errors", "from crmlab import policy"),
     ],
 )
@@ -217,7 +223,9 @@ def test_a_call_that_touches_disk_is_seen():
 
 
 def test_files_are_small():
-    lines = {path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in tracked("*.py")}
+    lines = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in tracked("crmlab/*.py")
+    }
     assert {name: n for name, n in lines.items() if n > LINES_AT_MOST and name not in LONGER} == {}
     assert [name for name in LONGER if lines[name] <= LINES_AT_MOST] == []
 
