@@ -1,0 +1,179 @@
+"""The accounts of one block of customers: opening, posting, closing, and what a month leaves behind."""
+
+import numpy as np
+
+from crmlab.bank.schema import CHANNELS, COUNTERPARTIES, ENTRY_KINDS, INITIATORS
+from crmlab.simulate.catalogue import FOREIGN, RATE, ROLE, SAVING, TERM_MONTHS, VALUED
+from crmlab.simulate.months import NEVER, Month, add_months
+
+KIND = {name: i for i, name in enumerate(ENTRY_KINDS)}
+CHANNEL = {name: i for i, name in enumerate(CHANNELS)}
+BY = {name: i for i, name in enumerate(INITIATORS)}
+OTHER = {name: i for i, name in enumerate(COUNTERPARTIES)} | {None: len(COUNTERPARTIES)}
+CATEGORIES = (
+    "groceries", "dining", "fuel", "medical", "education", "shopping", "travel", "utilities", "insurance premium",
+    "rent", "supplies", "sales", "wages", "bonus", "pension", "allowance", "subsidy", "tax", "remittance",
+)  # fmt: skip
+CATEGORY = {name: i for i, name in enumerate(CATEGORIES)} | {None: len(CATEGORIES)}
+REASONS = ("request", "matured", "moved", "deceased", "merged", "written off")
+REASON = {name: i for i, name in enumerate(REASONS)}
+
+COLUMNS = {
+    "customer": np.int32, "product": np.int8, "currency": np.int8, "opened": np.int32, "closed": np.int32,
+    "reason": np.int8, "rate": np.int32, "term": np.int16, "matures": np.int32, "renews": bool, "limit": np.int64,
+    "instalment": np.int64, "overdue": np.int32, "joint": np.int32, "joint_share": np.int32,
+}  # fmt: skip
+DEFAULTS = {
+    "currency": 0, "closed": NEVER, "reason": -1, "renews": False, "limit": 0, "instalment": 0, "overdue": 0,
+    "joint": -1, "joint_share": 0,
+}  # fmt: skip
+
+
+class Ledger:
+    """Columns of accounts as arrays, their balances in minor units, and the entries of the month in hand.
+
+    `free` is what an account may still spend in the month: its opening balance less what it has paid. Money that comes
+    in counts from the next month on, so that no order of entries within a month overdraws an account.
+    """
+
+    def __init__(self) -> None:
+        for name, dtype in COLUMNS.items():
+            setattr(self, name, np.empty(0, dtype))
+        self.balance = np.empty(0, np.int64)
+        self.free = np.empty(0, np.int64)
+        self.balance_days = np.empty(0, np.int64)
+        self.accrued = np.empty(0, np.int64)
+        self.entries: list[tuple[np.ndarray, ...]] = []
+        self.valuations: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.month: Month | None = None
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    @property
+    def role(self) -> np.ndarray:
+        return ROLE[self.product]
+
+    @property
+    def is_open(self) -> np.ndarray:
+        return self.closed == NEVER
+
+    @property
+    def usable(self) -> np.ndarray:
+        """Open accounts that were opened before this month."""
+        return self.is_open & (self.opened < self.month.first)
+
+    def open(self, customer: np.ndarray, product, opened, balance=0, **more) -> np.ndarray:
+        """Open accounts and return their numbers; `balance` is an opening balance older than the extract."""
+        n = len(customer)
+        product = np.broadcast_to(product, n)
+        term = more.setdefault("term", TERM_MONTHS[product])
+        opened = np.broadcast_to(opened, n)
+        if "matures" not in more:
+            more["matures"] = np.where(
+                np.broadcast_to(term, n) > 0, add_months(opened, np.broadcast_to(term, n)), NEVER
+            )
+        values = (
+            DEFAULTS | {"rate": RATE[product]} | more | {"customer": customer, "product": product, "opened": opened}
+        )
+        for name, dtype in COLUMNS.items():
+            added = np.broadcast_to(np.asarray(values[name], dtype), n)
+            setattr(self, name, np.concatenate([getattr(self, name), added]))
+        self.balance = np.concatenate([self.balance, np.broadcast_to(np.asarray(balance, np.int64), n)])
+        for name in ("free", "balance_days", "accrued"):
+            setattr(self, name, np.concatenate([getattr(self, name), np.zeros(n, np.int64)]))
+        return np.arange(len(self) - n, len(self), dtype=np.int32)
+
+    def start(self, month: Month) -> None:
+        """Begin a month."""
+        self.month = month
+        self.entries, self.valuations = [], []
+        self.free = np.maximum(self.balance, 0)
+        self.balance_days = self.balance * month.n_days
+
+    def post(self, account, day, amount, kind: str, channel="system", by="bank", category=None, other=None) -> None:
+        """Book amounts; words may be given as one word or as an array of their numbers."""
+        amount = np.asarray(amount, np.int64)
+        account = np.broadcast_to(account, amount.shape)
+        keep = amount != 0
+        if not keep.any():
+            return
+        codes = (
+            _code(kind, KIND),
+            _code(channel, CHANNEL),
+            _code(by, BY),
+            _code(category, CATEGORY),
+            _code(other, OTHER),
+        )
+        account, day, amount = account[keep], np.broadcast_to(day, keep.shape)[keep], amount[keep]
+        self._move(account, day, amount)
+        np.add.at(self.free, account, np.minimum(amount, 0))
+        self.entries.append((account, day, amount, *(np.broadcast_to(code, keep.shape)[keep] for code in codes)))
+
+    def transfer(self, source, target, day, amount, kind="own_transfer", channel="mobile", by="customer") -> None:
+        """Move money between two accounts of one customer, both legs."""
+        amount = np.asarray(amount, np.int64)
+        self.post(source, day, -amount, kind, channel, by, None, "own")
+        self.post(target, day, amount, kind, channel, by, None, "own")
+
+    def earmark(self, account: np.ndarray, amount: np.ndarray) -> None:
+        """Free money that came in this month for what it is about to be spent on."""
+        np.add.at(self.free, account, amount)
+
+    def value(self, account: np.ndarray, day, balance) -> None:
+        """Set balances by valuation, without an entry."""
+        day, balance = np.broadcast_to(day, len(account)), np.broadcast_to(np.asarray(balance, np.int64), len(account))
+        self._move(account, day, balance - self.balance[account])
+        self.valuations.append((account, day, balance))
+
+    def affordable(self, account: np.ndarray, amount: np.ndarray, share: float = 0.95) -> np.ndarray:
+        """Amounts cut down to a share of what the accounts may still spend."""
+        return np.clip(amount, 0, (self.free[account] * share).astype(np.int64))
+
+    def settle(self, account: np.ndarray, day) -> None:
+        """Credit the interest that has accrued since the last time."""
+        amount = np.rint(self.accrued[account] * (self.rate[account] / 365e6)).astype(np.int64)
+        self.post(account, day, np.maximum(amount, 0), "interest")
+        self.accrued[account] = 0
+
+    def close(self, account: np.ndarray, day, reason) -> None:
+        """Close accounts; whoever calls has brought their balances to zero."""
+        self.closed[account] = day
+        self.reason[account] = REASON[reason] if isinstance(reason, str) else reason
+
+    def empty(self, account: np.ndarray, day: np.ndarray, main: np.ndarray, reason) -> None:
+        """Close side accounts on a day and move what they hold to the customers' main accounts."""
+        role = self.role[account]
+        valued, foreign = role == VALUED, role == FOREIGN
+        self.value(account[valued], day[valued], 0)
+        earning = (role == SAVING) & (self.balance[account] > 0)
+        self.settle(account[earning], day[earning])
+        self.post(
+            account[foreign],
+            day[foreign],
+            -self.balance[account[foreign]],
+            "transfer",
+            "counter",
+            "customer",
+            None,
+            "other bank",
+        )
+        rest = ~valued & ~foreign
+        self.transfer(account[rest], main[rest], day[rest], self.balance[account[rest]], channel="counter")
+        self.close(account, day, reason)
+
+    def end(self) -> None:
+        """Close the month: the days' balances begin to earn interest at its end."""
+        self.accrued += np.maximum(self.balance_days, 0)
+
+    def gathered(self) -> list[np.ndarray]:
+        """The month's entries as columns: account, day, amount and the codes of the words."""
+        return [np.concatenate(column) for column in zip(*self.entries, strict=True)]
+
+    def _move(self, account: np.ndarray, day: np.ndarray, amount: np.ndarray) -> None:
+        np.add.at(self.balance, account, amount)
+        np.add.at(self.balance_days, account, amount * (self.month.last - day + 1))
+
+
+def _code(word, codes: dict) -> np.ndarray:
+    return np.uint8(codes[word]) if word is None or isinstance(word, str) else np.asarray(word, np.uint8)

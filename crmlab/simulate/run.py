@@ -1,0 +1,148 @@
+"""The simulation from the first block's first day to the last file."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from crmlab.errors import InputError
+from crmlab.simulate import (
+    bankside,
+    book,
+    catalogue,
+    dealings,
+    income,
+    leaving,
+    lending,
+    opening,
+    planted,
+    register,
+    saving,
+    spending,
+    staff,
+)  # fmt: skip
+from crmlab.simulate.catalogue import SERVICE, VALUED, WEALTH
+from crmlab.simulate.ledger import Ledger
+from crmlab.simulate.months import Month, calendar
+from crmlab.simulate.people import people
+from crmlab.simulate.world import World
+
+BLOCK = 20_000  # customers that are simulated together; the result depends on it, but not on the order of blocks
+CONTROLS_EACH = 10  # in a large bank one account in so many has control balances
+
+
+def _silent(label: str, done: int, total: int) -> None:
+    """Shows nothing."""
+
+
+def bank(
+    folder: Path | str,
+    *,
+    customers: int = 4000,
+    months: int = 36,
+    seed: int = 7,
+    dirt: float = 0.0,
+    start: date = date(2023, 1, 1),
+    progress: Callable[[str, int, int], None] = _silent,
+) -> Path:
+    """Write the extracts of an invented bank to an empty folder, and what was planted to ``truth/`` beside them.
+
+    The extract begins on the first day of the month of `start` and runs for so many `months`; its last day is the day to
+    read it as of. `dirt` adds that share of broken rows, which ``truth/dirt`` lists. The same arguments write the same
+    bytes.
+
+    Raises
+    ------
+    InputError
+        When the folder is not empty, or a number makes no bank.
+    """
+    folder = Path(folder)
+    _check(folder, customers, months, dirt)
+    days = calendar(start, months)
+    rng = np.random.default_rng([seed, 0])
+    tables, rates = catalogue.tables(days, rng)
+    team = staff.staff(rng, customers, days)
+    offered = dealings.campaigns(days)
+    n_blocks = -(-customers // BLOCK)
+    files = book.Files(folder, n_blocks, BLOCK)
+    for name, rows in (tables | staff.tables(team, rng, days) | dealings.campaign_tables(offered)).items():
+        files.write_once(name, rows)
+    for block in range(n_blocks):
+        own = np.random.default_rng([seed, 1, block])
+        n = min(BLOCK, customers - block * BLOCK)
+        crowd = people(own, n, days, len(team.weights), team.weights)
+        world = World(crowd, Ledger(), team, own, rates, days, days[0], block, offered)
+        _simulate(world, files, progress)
+    progress("simulate", n_blocks * months, n_blocks * months)
+    return folder
+
+
+def _check(folder: Path, customers: int, months: int, dirt: float) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is not an empty folder. Name a new one, or empty it.")
+    for name, number, least in (("customers", customers, 50), ("months", months, 1)):
+        if number < least:
+            raise InputError(f"{name} is {number}; a bank needs at least {least}.")
+    if not 0 <= dirt <= 0.5:
+        raise InputError(f"dirt is {dirt}; it must be a share from 0 to 0.5.")
+
+
+def _simulate(world: World, files: book.Files, progress: Callable[[str, int, int], None]) -> None:
+    world.ledger.start(world.month)
+    opening.first_accounts(world)
+    world.staff.first_books(world)
+    for month in world.calendar:
+        progress("simulate", world.block * len(world.calendar) + month.index, files.n_blocks * len(world.calendar))
+        _month(world, month)
+        entries, reverses = bankside.reversals(world, world.ledger.gathered())
+        files.write_month(month, book.transactions(files, world, entries, reverses), world.block)
+        saving.valuations(world)
+        world.ledger.end()
+        planted.month_end(world)
+        _balances(world, each=1 if files.n_blocks == 1 else CONTROLS_EACH)
+    world.staff.finish(world)
+    planted.finish(world)
+    register.register(world)
+    for table, parts in world.rows.items():
+        frames = [files.frame(table, part, world.block, world.ledger.currency) for part in parts]
+        files.write(table, pl.concat(frames, how="diagonal_relaxed"), world.block)
+
+
+def _month(world: World, month: Month) -> None:
+    world.month = month
+    world.ledger.start(month)
+    leaving.close_due(world)
+    leaving.break_up(world)
+    opening.joiners(world)
+    world.staff.month(world)
+    leaving.decide(world)
+    leaving.fall_asleep(world)
+    saving.maturities(world)
+    leaving.at_maturity(world)
+    income.income(world)
+    lending.repay(world)
+    spending.spending(world)
+    leaving.run_off(world)
+    dealings.offers(world)
+    saving.saving(world)
+    lending.lend(world)
+    spending.dress(world)
+    bankside.fees(world)
+    bankside.interest(world)
+    dealings.dealings(world)
+
+
+def _balances(world: World, each: int) -> None:
+    """Valuations, and controls: open accounts at quarter ends, and nothing left on the day of closing."""
+    ledger, month = world.ledger, world.month
+    known = ~np.isin(ledger.role, (WEALTH, VALUED, SERVICE)) & (np.arange(len(ledger)) % each == 0)
+    shut = np.flatnonzero((ledger.closed >= month.first) & (ledger.closed <= month.last))
+    for account, on, balance in ledger.valuations:
+        world.note("balances", account_id=account, on=on, kind="valuation", balance=balance)
+    world.note("balances", account_id=shut, on=ledger.closed[shut], kind="control", balance=ledger.balance[shut])
+    if month.ends_quarter or month is world.calendar[-1]:
+        kept = np.flatnonzero(ledger.is_open & known)
+        on = np.full(len(kept), month.last)
+        world.note("balances", account_id=kept, on=on, kind="control", balance=ledger.balance[kept])
