@@ -72,7 +72,7 @@ def _day(text: str) -> date:
 def _simulate(chosen: argparse.Namespace) -> None:
     from crmlab import simulate
 
-    with _bars() as progress:
+    with _Bar() as progress:
         simulate.bank(
             chosen.folder,
             customers=chosen.customers,
@@ -89,7 +89,7 @@ def _check(chosen: argparse.Namespace) -> int:
     from crmlab.bank.check import check
     from crmlab.bank.read import read
 
-    with tempfile.TemporaryDirectory(prefix="crmlab-") as temporary, _bars() as progress:
+    with tempfile.TemporaryDirectory(prefix="crmlab-") as temporary, _Bar() as progress:
         bank = read(chosen.folder, as_of=chosen.as_of, landed=chosen.landed or Path(temporary), progress=progress)
         report = check(bank, panel.facts(bank))
         if chosen.rejects:
@@ -101,7 +101,7 @@ def _check(chosen: argparse.Namespace) -> int:
 def _build(chosen: argparse.Namespace) -> None:
     from crmlab.mart.build import build
 
-    with _bars() as progress:
+    with _Bar() as progress:
         mart = build(chosen.folder, chosen.as_of, chosen.mart, progress=progress)
     rejected = sum(table["rejected"] for table in mart.manifest["tables"].values())
     print(
@@ -125,32 +125,20 @@ def _lab(chosen: argparse.Namespace) -> int:
     return subprocess.call([sys.executable, "-m", "jupyterlab", str(chosen.notebooks)], env=environment)
 
 
-class _bars:  # noqa: N801 - used as a function: with _bars() as progress
-    """One progress bar after another, each ending when its work is done."""
+class _Bar:
+    """One line of progress, as `progress(label, done, total)` is told; it leaves nothing behind."""
 
     def __enter__(self):
-        self.bar = None
+        self.bar = tqdm(bar_format="{desc:<16} {percentage:3.0f} % {bar:30} {elapsed}", leave=False)
         return self
 
     def __call__(self, label: str, done: int, total: int) -> None:
-        if self.bar is None or self.bar.desc != label:
-            self._end()
-            self.bar = tqdm(
-                total=total,
-                leave=True,
-                bar_format="{desc:<24} {percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt} {elapsed}",
-            )
-            self.bar.desc = label
-        self.bar.total = total
-        self.bar.n = done
+        self.bar.set_description_str(label, refresh=False)
+        self.bar.total, self.bar.n = total, done
         self.bar.refresh()
 
     def __exit__(self, *_) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.ipc
 
 from crmlab.errors import InputError, near_miss
 
@@ -70,7 +72,9 @@ class Mart:
             if not path.is_file():
                 known = sorted(file.stem for file in path.parent.glob("*.arrow"))
                 raise InputError(f"The mart has no page table {name}. {near_miss(name, known)}")
-            self._pages[name] = pl.read_ipc(path, memory_map=True)
+            # Polars 2 copies what it reads from disk; pyarrow maps it, so that viewers share one copy.
+            with pa.memory_map(str(path)) as file:
+                self._pages[name] = pl.from_arrow(pa.ipc.open_file(file).read_all())
         return self._pages[name]
 
 
