@@ -5,7 +5,7 @@ What the mapping decides:
 - Cards and loans become accounts of their own beside the current account they hang on (ids ``C…`` and ``L…``).
 - A loan pays out its amount on its date and is paid back by the instalments (k_symbol UVER) of its current account,
   mirrored until nothing is owed. Amount = duration × instalment, so there is no interest. The money paid out is on no
-  current account of the files.
+  current account of the files. Nothing is booked after the last transaction of the files.
 - Every transfer to another bank matches a standing order by account, bank, partner and amount: customers of this bank
   never sent one by hand. What a mandate or the bank posts is no sign of life.
 - A recorded balance is a control where its account has no other transaction that day; elsewhere the order within the
@@ -245,6 +245,7 @@ def _loan_postings(raw: dict[str, pl.DataFrame], trans: pl.DataFrame) -> pl.Data
     loans = raw["loan"].select(
         "account_id", loan=pl.lit("L") + pl.col("loan_id"), lent_on=_day("date"), lent=_hundredths("amount")
     )
+    loans = loans.filter(pl.col("lent_on") <= trans["booked_on"].max())
     common = {"kind": pl.lit("principal"), "channel": pl.lit("system")}
     paid_out = loans.select(
         transaction_id=pl.lit("O") + pl.col("loan"), account_id="loan", booked_on="lent_on",
@@ -256,7 +257,8 @@ def _loan_postings(raw: dict[str, pl.DataFrame], trans: pl.DataFrame) -> pl.Data
     paid = paid.with_columns(back=so_far - so_far.shift(1, fill_value=0).over("loan")).filter(pl.col("back") > 0)
     paid_back = paid.select(
         "booked_on", transaction_id=pl.lit("P") + pl.col("transaction_id"), account_id="loan",
-        amount=parse.as_text(pl.col("back"), 2), initiated_by=pl.lit("mandate"), counterparty_kind=pl.lit("own"), **common,
+        amount=parse.as_text(pl.col("back"), 2), initiated_by=pl.lit("mandate"), counterparty_kind=pl.lit("own"),
+        **common,
     )  # fmt: skip
     return pl.concat([paid_out, paid_back], how="diagonal")
 

@@ -22,8 +22,7 @@ from crmlab.bank.schema import TABLES
 from crmlab.errors import InputError
 from crmlab.policy import Policy
 
-# Sums of balance times days of a year must stay within 64 bits, and sums in Polars wrap without a word.
-LARGEST_SUM = 2**63 // 400
+LARGEST_SUM = 2**63 - 1  # a sum beyond it wraps in Polars without a word
 NUMBERED = {"customers": ("since", "customer_id", "customer_no"), "accounts": ("opened_on", "account_id", "account_no")}
 ROW_GROUP = 2**18
 
@@ -41,7 +40,7 @@ class Landing:
     tables: dict[str, dict] = field(default_factory=dict)
     rejects: list[dict] = field(default_factory=list)
     notes: list[dict] = field(default_factory=list)
-    history_from: date | None = None
+    days: list[date] = field(default_factory=list)
 
     @property
     def base_currency(self) -> str:
@@ -62,7 +61,8 @@ def land(extract: Extract, policy: Policy, into: Path, progress: Callable[[str, 
         if table in extract.tables:
             _land(landing, table)
     return {
-        "history_from": str(landing.history_from),
+        "history_from": str(min(landing.days)),
+        "history_to": str(max(landing.days)),
         "tables": {table: landing.tables[table] for table in TABLES if table in landing.tables},
         "rejects": landing.rejects,
         "notes": landing.notes,
@@ -94,11 +94,13 @@ def _land(landing: Landing, table: str) -> None:
         )
     for name, rows in spool.parts():
         good, bad = whole.split(rows, table)
-        landing.log.add(table, whole.as_text(bad, table, landing.known, digits))
+        landing.log.add(table, whole.as_text(bad, table, landing.known, digits, reader.files))
         rejected_money.update(_money(bad.lazy(), table, landing.known))
         _write(landing, table, good, name)
     landing.rejects += landing.log.close(table, n)
     _within_ceiling(landing, table, n)
+    if not paths(landing.into, table):
+        raise InputError(f"Not one of the {n} {table} could be loaded. {landing.rejects[-1]['says']}. Fix the extract.")
     entry = {"rows_in": n, "loaded": _n_landed(landing.into, table), "rejected": landing.log.n(table)}
     if money_column(table):
         loaded = _money(pl.scan_parquet(paths(landing.into, table)), table, landing.known)
@@ -148,8 +150,7 @@ def _write(landing: Landing, table: str, rows: pl.DataFrame, month: str) -> None
         rows = _numbered(landing, table, rows)
     elif table == "transactions":
         rows = rows.sort("account_id", "booked_on", maintain_order=True)
-        first = rows["booked_on"].min()
-        landing.history_from = min(first, landing.history_from or first) if first else landing.history_from
+        landing.days += [rows["booked_on"].min(), rows["booked_on"].max()] if rows.height else []
     elif keys := TABLES[table].primary_key():
         rows = rows.sort(keys)
     if table in ("branches", "products", "managers", "campaigns"):

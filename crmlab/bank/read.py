@@ -33,12 +33,14 @@ def _silent(label: str, done: int, total: int) -> None:
 def read(
     folder: Path | str,
     *,
-    as_of: date | str,
+    as_of: date | str | None,
     landed: Path | str | None = None,
     policy: Policy | None = None,
     progress: Callable[[str, int, int], None] = _silent,
 ) -> "Bank":
     """Land a bank's extracts and open them as they were known at the end of the day `as_of`.
+
+    None stands for the day of the last transaction.
 
     The folder holds one file or one folder of files a table of the dictionary (CSV, also as .gz, or Parquet), or the
     Berka files as published. Reading the same files again opens what is landed already, in `landed` (by default
@@ -52,17 +54,16 @@ def read(
         allows, or when `as_of` lies before the first transaction.
     """
     folder = Path(folder)
-    as_of = _day(as_of)
+    as_of = as_of if as_of is None else _day(as_of)
     found = _extract(folder)
     own = folder / "policy.toml"
     policy = policy or policies.load(own if own.is_file() else None)
     home = _landed(found, policy, Path(landed) if landed else LANDED, progress)
-    bank = Bank(home, as_of, policy, json.loads((home / "manifest.json").read_text("utf-8")))
-    if as_of < bank.history_from:
-        raise InputError(
-            f"as_of {as_of} is before the first transaction, {bank.history_from}. Choose that day or a later one."
-        )
-    return bank
+    manifest = json.loads((home / "manifest.json").read_text("utf-8"))
+    first, last = (date.fromisoformat(manifest[end]) for end in ("history_from", "history_to"))
+    if as_of and as_of < first:
+        raise InputError(f"as_of {as_of} is before the first transaction, {first}. Choose that day or a later one.")
+    return Bank(home, as_of or last, policy, manifest)
 
 
 def _day(as_of: date | str) -> date:
@@ -154,8 +155,12 @@ class Bank:
 
     def table(self, name: str) -> pl.LazyFrame:
         """A table as known at `as_of`: later rows are left out, later facts masked, `current` columns absent."""
+        return self._rows(name).with_columns(self._masks(name)).select(list(self._schema(name)))
+
+    def _rows(self, name: str) -> pl.LazyFrame:
+        """The rows of a table that are known at `as_of`."""
         if not self.has(name):
-            return pl.LazyFrame(schema=self._schema(name))
+            return pl.LazyFrame(schema=_landed_schema(name))
         files = self.paths(name)
         if name == "transactions":
             files = [file for file in files if file.stem <= f"{self.as_of:%Y-%m}"]
@@ -166,15 +171,12 @@ class Bank:
         for column in self._numbers(name):
             number = pl.col(column)
             rows = rows.filter((number < self._n_known[PARENTS[name][column]]) | number.is_null())
-        return rows.with_columns(self._masks(name)).select(list(self._schema(name)))
+        return rows
 
     def current(self, name: str) -> pl.LazyFrame:
         """What was true of a table's rows on the day of the extract, beside their key; never use it at a past date."""
-        keys = TABLES[name].primary_key() if self.has(name) else TABLES[_known(name)].primary_key()
-        wanted = [*keys, *columns(name, time="current")]
-        if not self.has(name):
-            return pl.LazyFrame(schema=_landed_schema(name)).select(wanted)
-        return pl.scan_parquet(self.paths(name)).select(wanted)
+        wanted = [*TABLES[_known(name)].primary_key(), *columns(name, time="current")]
+        return self._rows(name).select(wanted)
 
     def _numbers(self, name: str) -> list[str]:
         """Columns of a table that must name a customer or an account known by now; postings cannot name a later one."""

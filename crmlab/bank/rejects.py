@@ -12,17 +12,17 @@ from crmlab.bank.schema import TABLES
 SAYS = {
     "nullability": "have no {column}",
     "decimals": "have more decimals in {column} than their currency has",
-    "size": "have a {column} too large to be counted in 64 bits",
-    "unknown": "have a {column} that is not among the loaded {parent}",
+    "size": "have {a} {column} too large to be counted in 64 bits",
+    "unknown": "have {a} {column} that is not among the loaded {parent}",
     "repeated": "repeat a row that was read before",
     "conflicting": "share their {column} with a different row",
     "uneven": "are of an account whose shares do not add to 1",
     "before customer": "opened before their customer joined",
     "before opening": "are dated before their account opened",
     "after closing": "are dated after their account closed",
-    "min": "have a {column} below what the dictionary allows",
-    "max": "have a {column} above what the dictionary allows",
-    "regex": "have a {column} that is not three capital letters",
+    "min": "have {a} {column} below what the dictionary allows",
+    "max": "have {a} {column} above what the dictionary allows",
+    "regex": "have {a} {column} that is not three capital letters",
 }
 FORMATS = {
     dy.Date: "not a date such as 2024-03-30, 20240330 or 30.03.2024",
@@ -121,17 +121,23 @@ def says(table: str, rule: str, n: int, of: int, first: dict) -> str:
     """
     column, _, kind = rule.rpartition("|")
     if kind in SAYS:
-        what = SAYS[kind].format(column=_words(column), parent=PARENTS.get(table, {}).get(column, ""))
+        what = SAYS[kind].format(
+            a=_article(column), column=_words(column), parent=PARENTS.get(table, {}).get(column, "")
+        )
     elif kind == "format":
-        what = f"have a {_words(column)} that is {FORMATS[type(TABLES[table].columns()[column])]}"
+        what = f"have {_article(column)} {column} that is {FORMATS[type(TABLES[table].columns()[column])]}"
     elif kind == "dtype":
         known = ", ".join(TABLES[table].columns()[column].categories)
-        what = f"have a {column} that is none of: {known}"
+        what = f"have {_article(column)} {column} that is none of: {known}"
     else:
         what = f"break the rule '{kind.replace('_', ' ')}'"
     if n == 1:
         what = " ".join(ONE.get(word, word) for word in what.split(" "))
     return f"{n} of {of} {table.replace('_', ' ')} {what} (first: {_example(table, column, first)})"
+
+
+def _article(column: str) -> str:
+    return "an" if column[:1] in "aeiou" else "a"
 
 
 def _words(column: str) -> str:
@@ -143,9 +149,9 @@ def _example(table: str, column: str, first: dict) -> str:
     keys = [name for name, wanted in known.items() if wanted.primary_key] or ["transaction_id"]
     parts = [first[key] for key in keys if first.get(key)]
     for name in ("account_id", "customer_id", *column.split("+")):
-        if name in known and name not in keys and first.get(name) and first[name] not in parts:
-            label = name.removesuffix("_id") + " " if name.endswith("_id") else ""
-            parts.append(label + first[name])
+        if name in known and name not in keys and first.get(name):
+            part = f"{name.removesuffix('_id')} {first[name]}" if name.endswith("_id") else first[name]
+            parts += [part] if part not in parts else []
     if first.get("file"):
         parts.append(f"{first['file']} row {first['row']}")
     return ", ".join(parts)

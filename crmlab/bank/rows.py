@@ -37,13 +37,17 @@ def money_column(table: str) -> str | None:
 
 
 class Reader:
-    """Reads the batches of one table; it remembers of each file how numbers are written there."""
+    """Reads the batches of one table; it remembers of each file how numbers are written there.
+
+    `files` names the files by the number that good rows carry as `file`.
+    """
 
     def __init__(self, table: str, known: dict[str, pl.DataFrame], digits: dict[str, int], base_digits: int):
         self.table = table
         self.known = known
         self.digits = digits
         self.base_digits = base_digits
+        self.files: list[str] = []
         self._commas: dict[tuple[str, str], bool] = {}
 
     def read(self, batch: Batch) -> Read:
@@ -69,7 +73,10 @@ class Reader:
             for column, parent in relations.PARENTS.get(self.table, {}).items()
             if parent in ("customers", "accounts")
         ]
-        good = good.with_columns(*numbers, row=pl.col("row") + batch.first_row, file=pl.lit(batch.file))
+        if batch.file not in self.files[-1:]:
+            self.files.append(batch.file)
+        number = pl.lit(len(self.files) - 1, pl.UInt32)
+        good = good.with_columns(*numbers, row=pl.col("row") + batch.first_row, file=number)
         return Read(
             good,
             _as_delivered(batch, faults, TABLES[self.table]),
@@ -85,27 +92,34 @@ class Reader:
                 values.append(pl.Series(name, [], _read_type(column)).extend_constant(None, n))
                 continue
             raw = _text(batch.rows[name])
-            value = self._value(raw, column, batch.file).alias(name)
+            value = self._value(raw, name, column, batch.file).alias(name)
             values.append(value)
             if value.null_count() != raw.null_count():
                 rows = (raw.is_not_null() & value.is_null()).arg_true()
                 faults.append(pl.DataFrame({"row": rows, "rule": f"{name}|format"}, schema=FAULTS))
         return pl.DataFrame(values), faults
 
-    def _value(self, raw: pl.Series, column: dy.Column, file: str) -> pl.Series:
+    def _value(self, raw: pl.Series, name: str, column: dy.Column, file: str) -> pl.Series:
         if isinstance(column, dy.Date):
             return parse.dates(raw)
         if isinstance(column, dy.Bool):
             return parse.flags(raw)
         if isinstance(column, dy.Int64 | dy.Int32):
-            place = (file, column.name)
-            if not self._commas.get(place):
-                comma = parse.decimal_comma(raw)
-                if comma is not None:
-                    self._commas.setdefault(place, comma)
-            unit = (column.metadata or {}).get("unit")
-            return parse.numbers(raw, self._commas.get(place, False), percent=unit == "millionths")
+            return self._number(raw, (file, name), (column.metadata or {}).get("unit") == "millionths")
         return raw.cast(pl.String)
+
+    def _number(self, raw: pl.Series, place: tuple[str, str], percent: bool) -> pl.Series:
+        """Numbers as written in this column of this file: the first of its rows that tell decide."""
+        comma = self._commas.get(place)
+        if comma is None:
+            comma = parse.decimal_comma(raw.head(1000))
+        value = parse.numbers(raw, bool(comma), percent)
+        if comma is None and value.null_count() > raw.null_count():
+            comma = parse.decimal_comma(raw)
+            value = parse.numbers(raw, bool(comma), percent)
+        if comma is not None:
+            self._commas[place] = comma
+        return value
 
     def _in_units(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
         """Decimals as whole units of what their column counts, which for money hangs on the currency."""

@@ -51,7 +51,9 @@ def doubled(rows: pl.DataFrame, key: list[str]) -> pl.Series:
     return clear.scatter(held["#"], held.select(rule).to_series())
 
 
-def as_text(rows: pl.DataFrame, table: str, known: dict[str, pl.DataFrame], base_digits: int) -> pl.DataFrame:
+def as_text(
+    rows: pl.DataFrame, table: str, known: dict[str, pl.DataFrame], base_digits: int, files: list[str]
+) -> pl.DataFrame:
     """Typed rows with their `rule` as text again, as they would stand in an extract."""
     if rows.is_empty():
         return pl.DataFrame()
@@ -68,4 +70,5 @@ def as_text(rows: pl.DataFrame, table: str, known: dict[str, pl.DataFrame], base
             digits = pl.col("account_id.digits")
         number = isinstance(column, dy.Int64 | dy.Int32)
         wanted.append(parse.as_text(pl.col(name), digits).alias(name) if number else pl.col(name).cast(pl.String))
-    return rows.select("rule", "file", pl.col("row").cast(pl.String), *wanted)
+    file = pl.lit(pl.Series(files)).gather("file").alias("file")
+    return rows.select("rule", file, pl.col("row").cast(pl.String), *wanted)
