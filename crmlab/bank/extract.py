@@ -41,7 +41,7 @@ class Batch:
 class Extract:
     """The delivered tables of a folder, each as a function that reads its batches.
 
-    `files` are all files that were read, for the hash; `unread` are those that no table claims.
+    `files` are all files that were read, for the hash; `unread` says which no table claims.
     """
 
     folder: Path
@@ -69,7 +69,7 @@ def find(folder: Path) -> Extract:
                 )
             files[table] = found
         elif found:
-            unread.append(path.name)
+            unread.append(path)
     for table in REQUIRED:
         if table not in files:
             raise InputError(_missing(table, folder, unread))
@@ -77,8 +77,14 @@ def find(folder: Path) -> Extract:
         folder,
         tuple(file for found in files.values() for file in found),
         {table: _reader(table, found, folder) for table, found in files.items()},
-        tuple(unread),
+        tuple(_unread(path, files) for path in unread),
     )
+
+
+def _unread(path: Path, files: dict) -> str:
+    near = near_file(path.name, [table for table in TABLES if table not in files])
+    hint = f" Did you mean {near}?" if near else ""
+    return f"{path.name} was not read: the dictionary has no such table.{hint}"
 
 
 def near_file(unread: str, known: list[str]) -> str:
@@ -90,8 +96,8 @@ def _is_data(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(ENDINGS) and not path.name.startswith((".", "_"))
 
 
-def _missing(table: str, folder: Path, unread: list[str]) -> str:
-    near = [name for name in unread if near_file(name, [table])]
+def _missing(table: str, folder: Path, unread: list[Path]) -> str:
+    near = [path.name for path in unread if near_file(path.name, [table])]
     hint = (
         f"Did you mean {table} by {near[0]}? Rename it."
         if near
