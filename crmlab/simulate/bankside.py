@@ -38,7 +38,10 @@ def _charge(world: World, account: np.ndarray, fee: np.ndarray) -> None:
 
 
 def reversals(world: World, entries: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Take back some purchases within three days: the entries with the reversals, and for each row the one it reverses."""
+    """Take back some purchases within three days.
+
+    Returns all entries of the month in the order of their days, and for each row the one it reverses, or -1.
+    """
     account, day, amount, kind, *_ = entries
     ledger, rng, month = world.ledger, world.rng, world.month
     able = ((kind == KIND["payment"]) | (kind == KIND["card"])) & (amount < 0) & (day <= month.last - 3)
@@ -51,4 +54,8 @@ def reversals(world: World, entries: list[np.ndarray]) -> tuple[list[np.ndarray]
     words = [np.full(n, code, np.uint8) for code in codes.values()]
     ledger.post(*added, "reversal")
     columns = [np.concatenate(pair) for pair in zip(entries, [*added, *words, entries[-1][wrong]], strict=True)]
-    return columns, np.concatenate([np.full(len(amount), -1), wrong])
+    order = np.argsort(columns[1], kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    reverses = np.concatenate([np.full(len(amount), -1), rank[wrong]])
+    return [column[order] for column in columns], reverses[order]

@@ -60,7 +60,9 @@ class Files:
         )
 
     def _series(self, name: str, values, block: int, digits: np.ndarray | None, is_money: bool) -> pl.Series:
-        if not isinstance(values, np.ndarray) or values.dtype == object:
+        if isinstance(values, np.ndarray) and values.dtype == object:
+            return pl.Series(name, values.tolist(), dtype=pl.String)
+        if not isinstance(values, np.ndarray):
             return pl.Series(name, values)
         if name in IDS:
             return self.ids(name, values, block).alias(name)
@@ -107,21 +109,16 @@ def money(amount: np.ndarray, digits: np.ndarray | None) -> pl.Series:
 
 
 def transactions(files: Files, world: World, entries: list[np.ndarray], reverses: np.ndarray) -> pl.DataFrame:
-    """A month's entries in the order of their days, with ids, as the extract shows them."""
+    """A month's entries, which stand in the order of their days, with ids, as the extract shows them."""
     account, day, amount, *codes = entries
-    order = np.argsort(day, kind="stable")
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
     first = world.serials["T"] + world.block * PER_BLOCK * 10
-    world.serials["T"] += len(order)
-    undone = reverses[order]
-    reverses_id = numbered("T", np.where(undone >= 0, first + rank[undone], -1), 10)
-    account = account[order]
+    world.serials["T"] += len(day)
+    reverses_id = numbered("T", np.where(reverses >= 0, first + reverses, -1), 10)
     return pl.DataFrame({
-        "transaction_id": numbered("T", first + np.arange(len(order)), 10),
+        "transaction_id": numbered("T", first + np.arange(len(day)), 10),
         "account_id": files.ids("account_id", account, world.block),
-        "booked_on": dates(day[order]),
-        "amount": money(amount[order], DIGITS[world.ledger.currency[account]]),
-        **{name: words(list_, code[order]) for name, list_, code in zip(WORD_COLUMNS, WORDS, codes, strict=True)},
+        "booked_on": dates(day),
+        "amount": money(amount, DIGITS[world.ledger.currency[account]]),
+        **{name: words(list_, code) for name, list_, code in zip(WORD_COLUMNS, WORDS, codes, strict=True)},
         "reverses_id": reverses_id,
     })  # fmt: skip

@@ -65,7 +65,7 @@ AUM_ROLES = (MAIN, SAVING, TERM, FOREIGN, WEALTH, VALUED)
 
 @dataclass(frozen=True)
 class Profile:
-    """A planted segment: money in CNY is the median, `activity` postings a month, `leaves` a hazard a year, shares 0 to 1."""
+    """A planted segment: medians of money in CNY, `activity` in postings a month, `leaves` a hazard a year, shares."""
 
     name: str
     kind: str
@@ -85,15 +85,15 @@ class Profile:
 
 
 PROFILES = (
-    Profile("salaried", "retail", 0.33, 6_500, 18_000, 1.2, 2.0, 0.86, 0.55, 0.45, 0.06, 0.25, 0.12, 0.40, 0.20),
-    Profile("savers", "retail", 0.19, 0, 80_000, 1.1, 0.4, 0.0, 0.25, 0.60, 0.05, 0.75, 0.15, 0.10, 0.03),
-    Profile("pensioners", "retail", 0.13, 2_800, 55_000, 1.0, 0.8, 0.78, 0.45, 0.40, 0.03, 0.55, 0.05, 0.04, 0.0),
-    Profile("students", "retail", 0.06, 1_200, 1_500, 0.9, 1.6, 0.97, 0.10, 0.05, 0.08, 0.02, 0.01, 0.10, 0.0),
-    Profile("wealthy", "retail", 0.04, 26_000, 850_000, 1.0, 2.6, 0.6, 0.50, 0.97, 0.05, 0.7, 0.8, 0.7, 0.15),
-    Profile("dormant", "retail", 0.17, 0, 1_800, 1.5, 0.0, 0.0, 0.40, 0.06, 0.02, 0.08, 0.01, 0.02, 0.0),
-    Profile("small business", "small business", 0.06, 60_000, 70_000, 1.2, 2.6, 0.97, 0.3, 0.85, 0.05, 0.1, 0.1, 0.2, 0.35),
-    Profile("corporate", "corporate", 0.018, 800_000, 900_000, 1.3, 6.0, 0.97, 0.4, 1.0, 0.03, 0.2, 0.2, 0.0, 0.45),
-    Profile("institution", "institution", 0.002, 500_000, 2_500_000, 1.0, 4.0, 0.95, 0.5, 1.0, 0.01, 0.6, 0.0, 0.0, 0.0),
+    Profile("salaried", "retail", 0.33, 6_500, 18_000, 1.2, 1.2, 0.90, 0.40, 0.45, 0.06, 0.25, 0.12, 0.40, 0.30),
+    Profile("savers", "retail", 0.19, 0, 80_000, 1.1, 0.4, 0.0, 0.20, 0.60, 0.05, 0.75, 0.15, 0.10, 0.04),
+    Profile("pensioners", "retail", 0.13, 2_800, 55_000, 1.0, 0.6, 0.90, 0.40, 0.40, 0.03, 0.55, 0.05, 0.04, 0.0),
+    Profile("students", "retail", 0.06, 1_200, 1_500, 0.9, 1.0, 0.97, 0.10, 0.05, 0.08, 0.02, 0.01, 0.10, 0.0),
+    Profile("wealthy", "retail", 0.04, 26_000, 850_000, 1.0, 2.0, 0.75, 0.50, 0.97, 0.05, 0.7, 0.8, 0.7, 0.20),
+    Profile("dormant", "retail", 0.17, 0, 1_800, 1.5, 0.0, 0.0, 0.35, 0.06, 0.02, 0.08, 0.01, 0.02, 0.0),
+    Profile("small business", "small business", 0.06, 60_000, 70_000, 1.2, 1.6, 1, 0.3, 0.85, 0.05, 0.1, 0.1, 0, 0.45),
+    Profile("corporate", "corporate", 0.018, 800_000, 900_000, 1.3, 4.5, 1, 0.4, 1.0, 0.03, 0.2, 0.2, 0.0, 0.55),
+    Profile("institution", "institution", 0.002, 500_000, 2_500_000, 1.0, 3.0, 1, 0.5, 1.0, 0.01, 0.6, 0.0, 0.0, 0.0),
 )  # fmt: skip
 PROFILE = {profile.name: i for i, profile in enumerate(PROFILES)}
 

@@ -61,7 +61,7 @@ def campaign_tables(some: tuple[Campaign, ...]) -> dict[str, dict]:
     }  # fmt: skip
 
 
-def dealings(world: World) -> None:
+def month(world: World) -> None:
     """One month of everything but money."""
     contacts(world)
     complaints(world)
@@ -165,19 +165,16 @@ def leads(world: World) -> None:
 
 
 def _steps(world: World, customer, product, end, reached) -> None:
-    """Write a lead's steps backwards from its end; `reached` is the last step before it was lost, or 3 where it was won."""
+    """Write a lead's steps up to its end; `reached` is the last step before it was lost, or 3 where it was won."""
     n = len(customer)
     lead, reached = world.serial("Q", n), np.broadcast_to(reached, n)
     manager = world.people.manager[customer]
     ids = words([product.id for product in PRODUCTS], product)
     start = np.maximum(end - world.rng.integers(3, 9, n), world.calendar[0].first)
     for step in range(len(STEPS)):
-        if step < 3:
-            took = reached >= step
-        else:
-            took = (reached == 3) if step == 3 else (reached < 3)
+        took = {3: reached == 3, 4: reached < 3}.get(step, reached >= step)
         i = np.flatnonzero(took)
-        on = np.minimum(start + step, end)[i] if step < 3 else end[i]
+        on = (np.minimum(start + step, end) if step < 3 else end)[i]
         cost = np.full(len(i), 3_000 if step == 0 else 0)
         world.note(
             "leads", lead_id=lead.gather(i.astype(np.uint32)), step=STEPS[step], on=on, customer_id=customer[i],

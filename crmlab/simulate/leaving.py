@@ -1,4 +1,4 @@
-"""How customers go: at once, little by little, at maturity, after their wages, or by dying; and how others fall asleep."""
+"""How customers go: at once, little by little, at maturity, after their wages, by dying; and how others fall asleep."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def decide(world: World) -> None:
     hazard *= np.where(people.handed_on > month.first - 180, 2.2, 1.0) * np.where(
         people.complained_on > month.first - 90, 2.5, 1.0
     )
-    settled = people.staying & (people.since < month.first - 120) & (people.loan < 0) & (people.dormant_from == NEVER)
+    settled = world.steady & (people.since < month.first - 120) & (people.loan < 0)
     employs = np.isin(np.arange(len(people)), people.employer)
     who = np.flatnonzero(settled & ~employs & world.chance(hazard))
     if not len(who):

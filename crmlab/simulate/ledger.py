@@ -175,5 +175,10 @@ class Ledger:
         np.add.at(self.balance_days, account, amount * (self.month.last - day + 1))
 
 
+def either(codes: dict, flags: np.ndarray, yes, no) -> np.ndarray:
+    """The number of one word where the flag is set, else of the other, as `post` takes them."""
+    return np.where(flags, codes[yes], codes[no])
+
+
 def _code(word, codes: dict) -> np.ndarray:
     return np.uint8(codes[word]) if word is None or isinstance(word, str) else np.asarray(word, np.uint8)

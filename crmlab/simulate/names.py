@@ -3,9 +3,23 @@
 import numpy as np
 import polars as pl
 
-SURNAMES = ["Wang", "Li", "Zhang", "Liu", "Chen", "Yang", "Zhao", "Huang", "Zhou", "Wu", "Xu", "Sun", "Hu", "Zhu", "Gao", "Lin", "He", "Guo", "Ma", "Luo", "Liang", "Song", "Zheng", "Xie", "Han", "Tang", "Feng", "Yu", "Dong", "Xiao", "Cheng", "Cao", "Yuan", "Deng", "Fu", "Shen", "Zeng", "Peng", "Lu", "Su", "Jiang", "Cai", "Jia", "Ding", "Wei", "Xue", "Ye", "Pan", "Du", "Dai", "Xia", "Zhong", "Tian", "Ren"]
-GIVEN = ["wei", "fang", "na", "min", "jing", "li", "qiang", "lei", "jun", "yang", "yong", "yan", "jie", "juan", "tao", "ming", "chao", "xiu", "xia", "ping", "gang", "gui", "ying", "hua", "yu", "lan", "feng", "ling", "hong", "mei", "bin", "bo", "hui", "kai", "xin", "jia", "zi", "han", "yi", "rui", "xuan", "chen", "mo", "ning", "qing", "shu", "ting", "wen", "xiang", "yue", "zhen"]
-PLACES = ["Riverside", "Old Market", "Stone Bridge", "Bamboo Hill", "East Gate", "Mill Lane", "Lotus Pond", "Station Road", "Orchard", "Temple Square", "Long Field", "Ferry Landing", "Granary", "White Cloud", "Tea Terrace", "Willow Bank"]  # fmt: skip
+SURNAMES = (
+    "Wang", "Li", "Zhang", "Liu", "Chen", "Yang", "Zhao", "Huang", "Zhou", "Wu", "Xu", "Sun", "Hu", "Zhu", "Gao",
+    "Lin", "He", "Guo", "Ma", "Luo", "Liang", "Song", "Zheng", "Xie", "Han", "Tang", "Feng", "Yu", "Dong", "Xiao",
+    "Cheng", "Cao", "Yuan", "Deng", "Fu", "Shen", "Zeng", "Peng", "Lu", "Su", "Jiang", "Cai", "Jia", "Ding", "Wei",
+    "Xue", "Ye", "Pan", "Du", "Dai", "Xia", "Zhong", "Tian", "Ren",
+)  # fmt: skip
+GIVEN = (
+    "wei", "fang", "na", "min", "jing", "li", "qiang", "lei", "jun", "yang", "yong", "yan", "jie", "juan", "tao",
+    "ming", "chao", "xiu", "xia", "ping", "gang", "gui", "ying", "hua", "yu", "lan", "feng", "ling", "hong", "mei",
+    "bin", "bo", "hui", "kai", "xin", "jia", "zi", "han", "yi", "rui", "xuan", "chen", "mo", "ning", "qing", "shu",
+    "ting", "wen", "xiang", "yue", "zhen",
+)  # fmt: skip
+PLACES = (
+    "Riverside", "Old Market", "Stone Bridge", "Bamboo Hill", "East Gate", "Mill Lane", "Lotus Pond",
+    "Station Road", "Orchard", "Temple Square", "Long Field", "Ferry Landing", "Granary", "White Cloud",
+    "Tea Terrace", "Willow Bank",
+)  # fmt: skip
 TRADES = {
     "farming": ("Orchards", "Seeds", "Poultry"),
     "trade": ("Trading", "Wholesale", "Market Stalls"),

@@ -15,7 +15,7 @@ from crmlab.simulate.catalogue import (
     TERMS,
     of_profile,
 )  # fmt: skip
-from crmlab.simulate.ledger import CHANNEL
+from crmlab.simulate.ledger import CHANNEL, either
 from crmlab.simulate.months import NEVER, add_months
 from crmlab.simulate.world import World
 
@@ -70,7 +70,7 @@ def joiners(world: World) -> None:
         people.since[new],
         _round(deposit),
         "transfer",
-        np.where(retail, CHANNEL["mobile"], CHANNEL["counter"]),
+        either(CHANNEL, retail, "mobile", "counter"),
         "customer",
         None,
         "other bank",
@@ -101,9 +101,9 @@ def _round(amount: np.ndarray) -> np.ndarray:
 def _main(world: World, who: np.ndarray) -> dict:
     people = world.people
     product = np.where(people.is_retail[who], NUMBER["D01"], NUMBER["D02"])
-    dressed = (people.wealth[who] * 0.5 * people.dresses[who]).astype(np.int64)
+    dressed = (people.wealth[who] * 0.25 * people.dresses[who]).astype(np.int64)
     people.dressed[who] = np.where(people.since[who] < world.calendar[0].first, dressed, 0)
-    share = world.rng.beta(2, 3, len(who)) * np.where(people.of("savers", "wealthy")[who], 0.35, 1.0)
+    share = world.rng.beta(2, 3, len(who)) * np.where(people.of("savers", "wealthy")[who], 0.35, 1.4)
     balance = (people.wealth[who] * share).astype(np.int64) + dressed
     return {"customer": who, "product": product, "opened": people.since[who], "balance": balance}
 
@@ -190,7 +190,7 @@ def _foreign(world: World, who: np.ndarray) -> dict:
 def _loans(world: World, who: np.ndarray) -> dict:
     """Loans under way, with the part not yet repaid; the balance of a loan is negative."""
     people, rng, first = world.people, world.rng, world.calendar[0].first
-    holder = who[rng.random(len(who)) < of_profile("borrows")[people.profile[who]] * 0.6]
+    holder = who[rng.random(len(who)) < of_profile("borrows")[people.profile[who]] * 0.8]
     product, amount, term = loan_terms(world, holder)
     gone = (rng.random(len(holder)) * np.minimum(term - 1, 120)).astype(int)
     opened = add_months(np.full(len(holder), first) - rng.integers(1, 28, len(holder)), -gone)
@@ -210,7 +210,7 @@ def loan_terms(world: World, holder: np.ndarray) -> tuple[np.ndarray, np.ndarray
     farm = people.of("savers")[holder]
     firm = ~people.is_retail[holder]
     product = np.select([firm, farm, home], [NUMBER["L03"], NUMBER["L04"], NUMBER["L01"]], NUMBER["L02"])
-    incomes = np.select([firm, home], [1.5, 60.0], 5.0)
+    incomes = np.select([firm, home], [6.0, 60.0], 5.0)
     income = np.where(farm, 600_000, people.income[holder])
     amount = np.maximum(_round((income * incomes * rng.uniform(0.6, 1.4, len(holder))).astype(np.int64)), 1_000_000)
     return product, amount, TERM_MONTHS[product]

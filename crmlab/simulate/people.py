@@ -87,7 +87,7 @@ def born(rng: np.random.Generator, profile: np.ndarray, since: np.ndarray) -> np
     return (since - years * 365.25).astype(np.int32)
 
 
-def people(rng: np.random.Generator, n: int, calendar: list[Month], n_branches: int, weights: np.ndarray) -> People:
+def draw(rng: np.random.Generator, n: int, calendar: list[Month], n_branches: int, weights: np.ndarray) -> People:
     """Draw `n` customers, ordered by the day they joined."""
     profile = rng.choice(len(PROFILES), n, p=of_profile("share") / of_profile("share").sum()).astype(np.int8)
     since = _since(rng, profile, calendar)
@@ -119,7 +119,7 @@ def people(rng: np.random.Generator, n: int, calendar: list[Month], n_branches: 
         "vigour": np.ones(n),
         "mandate": mandate,
         "mandate_day": rng.integers(1, 29, n).astype(np.int32),
-        "dresses": rng.random(n) < np.where(retail, np.where(wealth > 50_000, 0.08, 0.0), 0.2),
+        "dresses": rng.random(n) < np.where(retail, np.where(wealth > 50_000, 0.08, 0.0), 0.12),
         "aum": np.zeros(n, np.int64),
         "aum_before": np.zeros(n, np.int64),
         "dressed": np.zeros(n, np.int64),

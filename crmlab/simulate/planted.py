@@ -66,7 +66,8 @@ def finish(world: World) -> None:
     who = np.flatnonzero(people.joined)
     slept = people.dormant_from[who]
     world.note(
-        "truth/segments", customer_id=who, from_on=np.maximum(people.since[who], first), to_on=np.where(slept == NEVER, NEVER, slept - 1),
+        "truth/segments", customer_id=who, from_on=np.maximum(people.since[who], first),
+        to_on=np.where(slept == NEVER, NEVER, slept - 1),
         segment=words(names, people.profile[who]), trend=words(TRENDS, people.trend[who]),
     )  # fmt: skip
     asleep = who[slept != NEVER]

@@ -12,7 +12,7 @@ from crmlab.simulate.months import NEVER
 from crmlab.simulate.world import World
 
 
-def register(world: World) -> None:
+def write(world: World) -> None:
     """Write down customers, what ties them together, accounts and their holders."""
     customers(world)
     ties(world)
@@ -20,6 +20,7 @@ def register(world: World) -> None:
 
 
 def customers(world: World) -> None:
+    """Write down who the customers are."""
     people, rng = world.people, world.rng
     n, retail = len(people), people.is_retail
     person, firm = names.persons(rng, n), names.firms(rng, np.maximum(people.industry, 0))
@@ -38,7 +39,8 @@ def customers(world: World) -> None:
     status = np.select([people.cause == DEATH, ~people.here], ["deceased", "closed"], "active")
     world.note(
         "customers", customer_id=np.arange(n),
-        kind=names.words([profile.kind for profile in PROFILES], people.profile), since=people.since, branch_id=people.branch, name=names_,
+        kind=names.words([profile.kind for profile in PROFILES], people.profile), since=people.since,
+        branch_id=people.branch, name=names_,
         national_id=national, mobile=mobile, address=names.addresses(rng, n),
         birth_on=np.where(retail, people.born, NEVER), founded_on=np.where(retail, NEVER, people.born),
         industry=names.words(names.INDUSTRIES, people.industry), referred_by_id=people.referrer,
@@ -75,6 +77,7 @@ def ties(world: World) -> None:
 
 
 def accounts(world: World) -> None:
+    """Write down the accounts and who holds them."""
     ledger, people = world.ledger, world.people
     n = len(ledger)
     role, every = ledger.role, np.arange(n)

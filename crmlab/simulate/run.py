@@ -17,6 +17,7 @@ from crmlab.simulate import (
     leaving,
     lending,
     opening,
+    people,
     planted,
     register,
     saving,
@@ -24,9 +25,9 @@ from crmlab.simulate import (
     staff,
 )  # fmt: skip
 from crmlab.simulate.catalogue import SERVICE, VALUED, WEALTH
+from crmlab.simulate.dirt import Dirt
 from crmlab.simulate.ledger import Ledger
 from crmlab.simulate.months import Month, calendar
-from crmlab.simulate.people import people
 from crmlab.simulate.world import World
 
 BLOCK = 20_000  # customers that are simulated together; the result depends on it, but not on the order of blocks
@@ -49,9 +50,9 @@ def bank(
 ) -> Path:
     """Write the extracts of an invented bank to an empty folder, and what was planted to ``truth/`` beside them.
 
-    The extract begins on the first day of the month of `start` and runs for so many `months`; its last day is the day to
-    read it as of. `dirt` adds that share of broken rows, which ``truth/dirt`` lists. The same arguments write the same
-    bytes.
+    The extract begins on the first day of the month of `start` and runs for so many `months`; its last day is the day
+    to read it as of. `dirt` adds that share of broken rows, which ``truth/dirt`` lists; without them it is the same
+    bank. The same arguments write the same bytes.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def bank(
     days = calendar(start, months)
     rng = np.random.default_rng([seed, 0])
     tables, rates = catalogue.tables(days, rng)
-    team = staff.staff(rng, customers, days)
+    team = staff.draw(rng, customers, days)
     offered = dealings.campaigns(days)
     n_blocks = -(-customers // BLOCK)
     files = book.Files(folder, n_blocks, BLOCK)
@@ -72,9 +73,9 @@ def bank(
     for block in range(n_blocks):
         own = np.random.default_rng([seed, 1, block])
         n = min(BLOCK, customers - block * BLOCK)
-        crowd = people(own, n, days, len(team.weights), team.weights)
+        crowd = people.draw(own, n, days, len(team.weights), team.weights)
         world = World(crowd, Ledger(), team, own, rates, days, days[0], block, offered)
-        _simulate(world, files, progress)
+        _simulate(world, files, Dirt(dirt, np.random.default_rng([seed, 2, block]), block), progress)
     progress("simulate", n_blocks * months, n_blocks * months)
     return folder
 
@@ -89,7 +90,7 @@ def _check(folder: Path, customers: int, months: int, dirt: float) -> None:
         raise InputError(f"dirt is {dirt}; it must be a share from 0 to 0.5.")
 
 
-def _simulate(world: World, files: book.Files, progress: Callable[[str, int, int], None]) -> None:
+def _simulate(world: World, files: book.Files, dirt: Dirt, progress: Callable[[str, int, int], None]) -> None:
     world.ledger.start(world.month)
     opening.first_accounts(world)
     world.staff.first_books(world)
@@ -97,17 +98,23 @@ def _simulate(world: World, files: book.Files, progress: Callable[[str, int, int
         progress("simulate", world.block * len(world.calendar) + month.index, files.n_blocks * len(world.calendar))
         _month(world, month)
         entries, reverses = bankside.reversals(world, world.ledger.gathered())
-        files.write_month(month, book.transactions(files, world, entries, reverses), world.block)
+        rows = book.transactions(files, world, entries, reverses)
+        opened = world.ledger.opened[entries[0]]
+        files.write_month(month, dirt.spoiled("transactions", rows, opened), world.block)
         saving.valuations(world)
         world.ledger.end()
         planted.month_end(world)
         _balances(world, each=1 if files.n_blocks == 1 else CONTROLS_EACH)
     world.staff.finish(world)
     planted.finish(world)
-    register.register(world)
+    register.write(world)
     for table, parts in world.rows.items():
         frames = [files.frame(table, part, world.block, world.ledger.currency) for part in parts]
-        files.write(table, pl.concat(frames, how="diagonal_relaxed"), world.block)
+        rows = pl.concat(frames, how="diagonal_relaxed")
+        rows = dirt.without_anchors(rows) if table == "balances" else dirt.spoiled(table, rows)
+        files.write(table, rows, world.block)
+    if dirt.share:
+        files.write("truth/dirt", dirt.truth(), world.block)
 
 
 def _month(world: World, month: Month) -> None:
@@ -121,17 +128,17 @@ def _month(world: World, month: Month) -> None:
     leaving.fall_asleep(world)
     saving.maturities(world)
     leaving.at_maturity(world)
-    income.income(world)
+    income.month(world)
     lending.repay(world)
-    spending.spending(world)
+    spending.month(world)
     leaving.run_off(world)
     dealings.offers(world)
-    saving.saving(world)
+    saving.month(world)
     lending.lend(world)
     spending.dress(world)
     bankside.fees(world)
     bankside.interest(world)
-    dealings.dealings(world)
+    dealings.month(world)
 
 
 def _balances(world: World, each: int) -> None:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from crmlab.simulate.catalogue import FOREIGN, NUMBER, PLANS, TERM, TERMS, VALUED, WEALTH, of_profile
-from crmlab.simulate.ledger import CHANNEL
-from crmlab.simulate.months import NEVER
+from crmlab.simulate.ledger import CHANNEL, either
 from crmlab.simulate.world import World
 
 
@@ -34,13 +33,13 @@ def maturities(world: World) -> None:
 
 def _open_term(world: World, owner, product, day, amount, renews) -> np.ndarray:
     ledger = world.ledger
-    channel = np.where(renews, CHANNEL["system"], CHANNEL["mobile"])
+    channel = either(CHANNEL, renews, "system", "mobile")
     accounts = ledger.open(owner, product, day, renews=renews)
     ledger.transfer(world.people.main[owner], accounts, day, amount, channel=channel)
     return accounts
 
 
-def saving(world: World) -> None:
+def month(world: World) -> None:
     """Move money between a customer's own accounts, and let foreign accounts live."""
     new_terms(world)
     savings_account(world)
@@ -49,17 +48,12 @@ def saving(world: World) -> None:
     abroad(world)
 
 
-def _steady(world: World) -> np.ndarray:
-    people = world.people
-    return people.staying & (people.since < world.month.first) & (people.dormant_from == NEVER)
-
-
 def new_terms(world: World) -> None:
     """Customers who save put what lies idle into a term deposit; an offer makes it likelier."""
     people, ledger, rng = world.people, world.ledger, world.rng
     idle = np.where(people.here, ledger.free[people.main], 0)
     keen = of_profile("saves")[people.profile] * np.where(idle > 8_000_000, 0.12, 0.05)
-    who = np.flatnonzero(_steady(world) & (idle > 2_500_000) & world.chance(keen))
+    who = np.flatnonzero(world.steady & (idle > 2_500_000) & world.chance(keen))
     amount = (idle[who] * rng.uniform(0.3, 0.8, len(who))).astype(np.int64) // 100_000 * 100_000
     product = rng.choice(TERMS, len(who), p=(0.2, 0.25, 0.35, 0.2))
     _open_term(world, who, product, world.month.days(rng, len(who)), amount, rng.random(len(who)) < 0.5)
@@ -68,7 +62,7 @@ def new_terms(world: World) -> None:
 def savings_account(world: World) -> None:
     """Between the everyday and the savings account, one way or the other; some open their first."""
     people, ledger, rng, month = world.people, world.ledger, world.rng, world.month
-    steady = _steady(world) & ~people.of("dormant")
+    steady = world.steady & ~people.of("dormant")
     opener = np.flatnonzero(steady & (people.saving < 0) & world.chance(0.004 * (people.wealth > 1_000_000)))
     day = month.days(rng, len(opener))
     people.saving[opener] = ledger.open(opener, NUMBER["D03"], day)
@@ -77,7 +71,7 @@ def savings_account(world: World) -> None:
 
     holds = steady & (people.saving >= 0)
     holds[holds] = ledger.usable[people.saving[holds]]
-    who = np.flatnonzero(holds & world.chance(0.3))
+    who = np.flatnonzero(holds & world.chance(0.15))
     back = rng.random(len(who)) < 0.4
     source = np.where(back, people.saving[who], people.main[who])
     target = np.where(back, people.main[who], people.saving[who])
@@ -91,7 +85,7 @@ def buy_plans(world: World) -> None:
     people, ledger, rng, month = world.people, world.ledger, world.rng, world.month
     idle = np.where(people.here, ledger.free[people.main], 0)
     keen = of_profile("invests")[people.profile] * 0.07
-    who = np.flatnonzero(_steady(world) & (idle > 5_000_000) & world.chance(keen))
+    who = np.flatnonzero(world.steady & (idle > 5_000_000) & world.chance(keen))
     amount = ledger.affordable(
         people.main[who], (idle[who] * rng.uniform(0.2, 0.6, len(who))).astype(np.int64) // 100_000 * 100_000
     )
@@ -103,7 +97,7 @@ def buy_plans(world: World) -> None:
     account = held[who]
     account[~more] = ledger.open(who[~more], rng.choice(PLANS, (~more).sum(), p=(0.45, 0.4, 0.15)), day[~more])
     ledger.transfer(people.main[who], account, day, amount)
-    insured = np.flatnonzero(_steady(world) & world.chance(keen * 0.06))
+    insured = np.flatnonzero(world.steady & world.chance(keen * 0.06))
     premium = (people.wealth[insured] * rng.uniform(0.05, 0.2, len(insured))).astype(
         np.int64
     ) // 100_000 * 100_000 + 100_000
@@ -116,7 +110,7 @@ def sell_plans(world: World) -> None:
     people, ledger, rng, month = world.people, world.ledger, world.rng, world.month
     plans = np.flatnonzero(ledger.usable & (ledger.role == WEALTH) & (ledger.balance > 0))
     owner = ledger.customer[plans]
-    sold = _steady(world)[owner] & (rng.random(len(plans)) < 0.02)
+    sold = world.steady[owner] & (rng.random(len(plans)) < 0.02)
     sold &= ledger.free[plans] == ledger.balance[plans]  # nothing was bought this month
     plans, owner = plans[sold], owner[sold]
     day = month.days(rng, len(plans), 1, 25)
@@ -133,7 +127,7 @@ def abroad(world: World) -> None:
     """Foreign currency comes from abroad and goes there."""
     ledger, rng, month = world.ledger, world.rng, world.month
     accounts = np.flatnonzero(ledger.usable & (ledger.role == FOREIGN))
-    accounts = accounts[(rng.random(len(accounts)) < 0.35) & _steady(world)[ledger.customer[accounts]]]
+    accounts = accounts[(rng.random(len(accounts)) < 0.35) & world.steady[ledger.customer[accounts]]]
     size = ledger.balance[accounts] * rng.gamma(1.5, 0.08, len(accounts)) + 10_000
     amount = np.where(rng.random(len(accounts)) < 0.52, size, -np.minimum(size, ledger.free[accounts] * 0.9)).astype(
         np.int64

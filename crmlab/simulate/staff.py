@@ -13,7 +13,7 @@ GRADES = ("associate", "manager", "senior manager")
 
 @dataclass(frozen=True)
 class Staff:
-    """Columns of managers, and what was planted: `effect` and `branch_effect` are growth a month, `market` a month's mood."""
+    """Columns of managers, and what was planted: `effect` and `branch_effect` are growth a month, `market` its mood."""
 
     branch: np.ndarray
     joined: np.ndarray
@@ -119,8 +119,8 @@ class Staff:
         )  # fmt: skip
 
 
-def staff(rng: np.random.Generator, customers: int, calendar: list[Month]) -> Staff:
-    """Draw branches and managers to suit the number of customers: 8 and 40 for 4,000, fewer for each customer in a large bank."""
+def draw(rng: np.random.Generator, customers: int, calendar: list[Month]) -> Staff:
+    """Draw branches and managers to suit the number of customers: 8 and 40 for 4,000, fewer a head in a large bank."""
     n_branches = max(2, round(8 * (customers / 4000) ** 0.6))
     n = max(2 * n_branches, round(40 * (customers / 4000) ** 0.8))
     first, last = calendar[0].first, calendar[-1].last
@@ -159,7 +159,8 @@ def tables(team: Staff, rng: np.random.Generator, calendar: list[Month]) -> dict
         },
         "manager_events": _events(team, rng, calendar),
         "capacity": {
-            "manager_id": capacity[:, 0], "month": capacity[:, 1], "n_contacts": rng.integers(8, 15, len(capacity)) * 10,
+            "manager_id": capacity[:, 0], "month": capacity[:, 1],
+            "n_contacts": rng.integers(8, 15, len(capacity)) * 10,
         },
         "targets": _targets(team, rng, calendar),
         "truth/managers": {"manager_id": np.arange(n), "growth": team.effect},

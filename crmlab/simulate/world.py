@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from crmlab.simulate.ledger import Ledger
-from crmlab.simulate.months import Month
+from crmlab.simulate.months import NEVER, Month
 from crmlab.simulate.names import numbered
 from crmlab.simulate.people import People
 from crmlab.simulate.staff import Staff
@@ -32,6 +32,16 @@ class World:
     campaigns: tuple = ()
     serials: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     rows: dict[str, list[dict]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def present(self) -> np.ndarray:
+        """Customers who were here when the month began."""
+        return self.people.here & (self.people.since < self.month.first)
+
+    @property
+    def steady(self) -> np.ndarray:
+        """Of these, who have neither begun to leave nor fallen asleep."""
+        return self.present & (self.people.cause < 0) & (self.people.dormant_from == NEVER)
 
     def note(self, table: str, **columns) -> None:
         """Write down rows of a table."""
