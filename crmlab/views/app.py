@@ -1,5 +1,6 @@
 """The app: a header, the switch between pages, and sentences where there is nothing to show."""
 
+import json
 import logging
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs
 import anywidget
 import ipywidgets
 import traitlets
+from websockets.sync.client import connect
 
 from crmlab.errors import InputError
 from crmlab.mart import snapshot
@@ -38,11 +40,18 @@ def viewer() -> Viewer:
     Outside of a server it is the first page.
     """
     if os.environ.get("VOILA_PREHEAT") == "True":
-        from voila.utils import wait_for_request
-
-        wait_for_request()
+        _wait_for_request()
     asked = parse_qs(os.environ.get("QUERY_STRING", ""))
     return Viewer(asked.get("page", ["overview"])[0], asked.get("customer", [None])[0])
+
+
+def _wait_for_request() -> None:
+    """Wait as `voila.utils.wait_for_request` does, whose import would bring 43 MB of server code to each kernel."""
+    host, port, root, kernel = (
+        os.environ[f"VOILA_{name}"] for name in ("APP_IP", "APP_PORT", "SERVER_URL", "KERNEL_ID")
+    )
+    with connect(f"ws://{host}:{port}{root}voila/query/{kernel}", proxy=None) as request:
+        os.environ.update(json.loads(request.recv()))
 
 
 class Header(anywidget.AnyWidget):
@@ -64,23 +73,45 @@ def app(seen: Viewer | None = None, mart: Path | str | None = None) -> ipywidget
     A mart that is absent, broken or of another version is told as a sentence.
     """
     seen = seen or Viewer()
-    pages = {name: word(f"{name}.nav") for name in PAGES}
     try:
-        opened = snapshot.open(Path(mart or os.environ.get("CRMLAB_MART", "mart")))
-        header = Header(
-            name=word("app.name"), label=word("app.pages"), pages=pages, facts=_facts(opened), page=seen.page
-        )
+        opened = _open(mart)
     except InputError as error:
-        header = Header(name=word("app.name"), pages={}, page="")
-        return block("crmlab-app", header, _told(word("app.no_mart"), str(error)))
-    header.customer = seen.customer
+        return _told(word("app.no_mart"), str(error))
+    return _ready.pop((opened.folder, seen), None) or _app(opened, seen)
+
+
+def warm(mart: Path | str | None = None) -> None:
+    """Build the app before there is a viewer; `app` hands it over if it is what the viewer asks for."""
+    try:
+        opened = _open(mart)
+    except InputError:
+        return  # it may be there when a viewer comes
+    _ready[opened.folder, Viewer()] = _app(opened, Viewer())
+
+
+_ready: dict[tuple[Path, Viewer], ipywidgets.Widget] = {}
+
+
+def _open(mart: Path | str | None) -> snapshot.Mart:
+    return snapshot.open(Path(mart or os.environ.get("CRMLAB_MART", "mart")))
+
+
+def _app(mart: snapshot.Mart, seen: Viewer) -> ipywidgets.Widget:
+    header = Header(
+        name=word("app.name"),
+        label=word("app.pages"),
+        pages={name: word(f"{name}.nav") for name in PAGES},
+        facts=_facts(mart),
+        page=seen.page,
+        customer=seen.customer,
+    )
     body = block("crmlab-body")
     built: dict[str, ipywidgets.Widget] = {}
 
     def show(_: object = None) -> None:
         name = header.page
         if name not in built:
-            built[name] = _built(opened, name, seen.customer, lambda customer: header.set_trait("customer", customer))
+            built[name] = _built(mart, name, seen.customer, lambda customer: header.set_trait("customer", customer))
             body.children = [*body.children, built[name]]
         for other, widget in built.items():
             widget.layout.display = None if other == name else "none"
@@ -88,11 +119,6 @@ def app(seen: Viewer | None = None, mart: Path | str | None = None) -> ipywidget
     show()
     header.observe(show, "page")
     return block("crmlab-app", header, body)
-
-
-def warm(mart: Path | str | None = None) -> None:
-    """Do once what every first page needs, before there is a viewer: imports, templates, the mart's files."""
-    app(mart=mart).close_all()
 
 
 def _built(
@@ -118,6 +144,7 @@ def _facts(mart: snapshot.Mart) -> list[tuple[str, str]]:
     ]
 
 
-def _told(title: str, text: str) -> ipywidgets.HTML:
-    told = f'<h1>{escape(title)}</h1><p class="crmlab-sentence" role="alert">{escape(text)}</p>'
-    return ipywidgets.HTML(f'<div class="crmlab-page">{told}</div>')
+def _told(title: str, text: str) -> ipywidgets.Widget:
+    header = Header(name=word("app.name"), label=word("app.pages"))
+    title = ipywidgets.HTML(f"<h1>{escape(title)}</h1>").add_class("crmlab-title")
+    return block("crmlab-app", header, block("crmlab-page", title, sentence(text)))

@@ -51,7 +51,7 @@ def filters(mart: Mart) -> dict[str, ipywidgets.Dropdown]:
 
 
 def _choice(key: str, options: Iterable[tuple[str, str | None]]) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(description=word(key), options=list(options), value=None).add_class("crmlab-choice")
+    return ipywidgets.Dropdown(description=word(key), options=list(options), index=0).add_class("crmlab-choice")
 
 
 def card(customer: dict, digits: int) -> str:

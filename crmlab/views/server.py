@@ -48,7 +48,7 @@ def serve(mart: Path, port: int = 8866, host: str = "127.0.0.1", pool: int = 2) 
         "Voila": {"ip": host, "port": port, "notebook_path": str(DASHBOARDS / "crmlab.ipynb"), "log_level": "WARN"},
         "VoilaConfiguration": {"default_pool_size": pool, "resources": {"crmlab": names}},
     }
-    server = Server(config=Config(settings), config_file_paths=[str(DASHBOARDS)])
+    server = Server.instance(config=Config(settings), config_file_paths=[str(DASHBOARDS)])
     server.initialize([])
     print(f"crmlab is served on http://{host}:{port} (Ctrl-C ends it)", flush=True)
     server.start()
@@ -101,12 +101,19 @@ class Asset(RequestHandler):
 
 def assets() -> dict[str, tuple[str, bytes]]:
     """What a page loads from us, by a name that holds its hash: media type and compressed content."""
-    files = {"plotly": (plotly_js(), "text/javascript"), "app": (VIEWS / "app.css", "text/css")}
+    style = (VIEWS / "app.css").read_bytes()
+    files = {"plotly.js": ("text/javascript", _unwrapped(plotly_js().read_bytes())), "app.css": ("text/css", style)}
     found = {}
-    for name, (path, mime) in files.items():
-        content = path.read_bytes()
-        found[f"{name}-{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"] = mime, gzip.compress(content, 6)
+    for name, (mime, content) in files.items():
+        stem, suffix = name.split(".")
+        found[f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{suffix}"] = mime, gzip.compress(content, 6)
     return found
+
+
+def _unwrapped(script: bytes) -> bytes:
+    """plotly.js without the module wrapper around it, inside of which a browser parses all of it twice."""
+    start, end = script.find(b'"use strict";var Plotly='), script.rfind(b"return Plotly;")
+    return script[start:end] if 0 <= start < end else script
 
 
 def _free(host: str, port: int) -> None:
@@ -134,7 +141,7 @@ def _environment(mart: Path, host: str) -> None:
 async def _get_msg(self: AsyncZMQSocketChannel, timeout: float | None = None) -> dict:
     """`AsyncZMQSocketChannel.get_msg` that looks again every slice.
 
-    pyzmq's asyncio poller can miss a wake-up (voila #1428, jupyter_client #1059); asked for ever it then waits for ever.
+    pyzmq's asyncio poller can miss a wake-up (voila #1428, jupyter_client #1059); asked for ever, it then hangs.
     """
     end = None if timeout is None else monotonic() + timeout
     while True:

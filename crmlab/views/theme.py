@@ -118,7 +118,7 @@ def share(value: float | None, signed: bool = False) -> str:
     """
     if value is None:
         return "–"
-    return f"{value * 100:{'+' if signed else ''}.1f} %".replace("-", "−")
+    return f"{_signed(f'{value * 100:+.1f}') if signed else f'{value * 100:.1f}'} %"
 
 
 def difference(value: float | None) -> str:
@@ -129,7 +129,7 @@ def difference(value: float | None) -> str:
     >>> difference(0.024), difference(-0.5)
     ('+0.02', '−0.50')
     """
-    return "–" if value is None else f"{value:+.2f}".replace("-", "−")
+    return "–" if value is None else _signed(f"{value:+.2f}")
 
 
 def points(value: float | None) -> str:
@@ -137,10 +137,27 @@ def points(value: float | None) -> str:
 
     Examples
     --------
-    >>> points(0.004)
-    '+0.4 pp'
+    >>> points(0.004), points(-0.0001)
+    ('+0.4 pp', '0.0 pp')
     """
-    return "–" if value is None else f"{value * 100:+.1f} {word('unit.points')}".replace("-", "−")
+    return "–" if value is None else f"{_signed(f'{value * 100:+.1f}')} {word('unit.points')}"
+
+
+def _signed(number: str) -> str:
+    """A number with its sign, but none before a zero."""
+    return number.replace("-", "−") if number.strip("+-0.") else number.lstrip("+-")
+
+
+def brief(n: int) -> str:
+    """A count in as few characters as fit into a mark.
+
+    Examples
+    --------
+    >>> brief(870), brief(6_080), brief(17_173)
+    ('870', '6.1 k', '17 k')
+    """
+    step, name = unit(n)
+    return f"{n / step:.{0 if not name or n / step >= 9.95 else 1}f} {name}".strip()
 
 
 def month(day: date) -> str:

@@ -1,12 +1,14 @@
 """Balances over time, closing against average."""
 
+from datetime import timedelta
+
 import plotly.graph_objects as go
 import polars as pl
 
 from crmlab.views import theme
 from crmlab.views.words import named, word
 
-HEIGHT = 360
+HEIGHT = 440
 
 
 def over_time(frame: pl.DataFrame, currency: str) -> go.Figure:
@@ -31,7 +33,8 @@ def over_time(frame: pl.DataFrame, currency: str) -> go.Figure:
                 if column == "average"
                 else f"{named('line', line)}, {word('balances.closing')}",
                 line={"color": colour, **style},
-                mode="lines",
+                mode="lines" if column == "average" else "lines+markers",
+                marker={"size": [6 if day.month % 3 == 0 else 0 for day in rows["month"]]},
                 legendgroup=line,
                 showlegend=column == "average",
                 hovertemplate=f"%{{y:,.2f}} {unit}",
@@ -51,6 +54,8 @@ def over_time(frame: pl.DataFrame, currency: str) -> go.Figure:
     }
     figure.layout.shapes = [rule | {"x0": day, "x1": day} for day in quarters]
     every = -(-len(quarters) // 8)
-    figure.update_xaxes(tickvals=quarters[::-1][::every], tickformat="%b<br>%Y")
+    room = timedelta(days=20)  # a tick on the very edge would be left out
+    ends = [months[0] - room, months[-1] + room]
+    figure.update_xaxes(tickvals=quarters[::-1][::every], tickformat="%b<br>%Y", range=ends)
     axis = word("balances.axis", currency=currency, unit=unit).rstrip(", ")
     return figure.update_yaxes(title={"text": axis, "font": {"size": 12, "color": theme.QUIET}}, rangemode="tozero")
