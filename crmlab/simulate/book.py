@@ -9,10 +9,9 @@ from crmlab.bank.schema import CHANNELS, COUNTERPARTIES, ENTRY_KINDS, INITIATORS
 from crmlab.simulate.catalogue import DIGITS
 from crmlab.simulate.ledger import CATEGORIES
 from crmlab.simulate.months import NEVER, Month
-from crmlab.simulate.names import decimal, numbered, words
+from crmlab.simulate.names import PER_BLOCK, decimal, numbered, words
 from crmlab.simulate.world import World
 
-PER_BLOCK = 10_000_000  # room for a block's numbers in every id
 IDS = {  # columns that hold numbers of customers, accounts, managers and branches
     "customer_id": "C", "other_id": "C", "referred_by_id": "C", "legal_rep_id": "C", "account_id": "A",
     "manager_id": "M", "from_manager_id": "M", "to_manager_id": "M", "branch_id": "B",
@@ -89,7 +88,7 @@ class Files:
         if path.suffix == ".csv":
             frame.write_csv(path)
         else:
-            frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False)
+            frame.write_parquet(path, compression="snappy", statistics=False)
 
 
 def dates(days: np.ndarray) -> pl.Series:
@@ -111,11 +110,11 @@ def money(amount: np.ndarray, digits: np.ndarray | None) -> pl.Series:
 def transactions(files: Files, world: World, entries: list[np.ndarray], reverses: np.ndarray) -> pl.DataFrame:
     """A month's entries, which stand in the order of their days, with ids, as the extract shows them."""
     account, day, amount, *codes = entries
-    first = world.serials["T"] + world.block * PER_BLOCK * 10
+    first = world.serials["T"] + world.block * PER_BLOCK * 100
     world.serials["T"] += len(day)
-    reverses_id = numbered("T", np.where(reverses >= 0, first + reverses, -1), 10)
+    reverses_id = numbered("T", np.where(reverses >= 0, first + reverses, -1), 11)
     return pl.DataFrame({
-        "transaction_id": numbered("T", first + np.arange(len(day)), 10),
+        "transaction_id": numbered("T", first + np.arange(len(day)), 11),
         "account_id": files.ids("account_id", account, world.block),
         "booked_on": dates(day),
         "amount": money(amount, DIGITS[world.ledger.currency[account]]),

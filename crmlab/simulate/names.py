@@ -29,16 +29,22 @@ TRADES = {
     "transport": ("Freight", "Bus Company", "Couriers"),
 }
 BODIES = ("Village Committee", "Primary School", "Water Office", "Clinic", "Cooperative")
+PER_BLOCK = 1_000_000  # room for a block's numbers in every id
 INDUSTRIES = (*TRADES, "public")
 
 
 def words(catalogue, numbers: np.ndarray) -> pl.Series:
-    """The words of a list with these numbers; a number outside it is null."""
+    """The words of a list with these numbers; a number outside it is null.
+
+    Examples
+    --------
+    >>> words(("north", "south"), np.array([1, -1])).to_list()
+    ['south', None]
+    """
     numbers = np.asarray(numbers)
-    inside = (numbers >= 0) & (numbers < len(catalogue))
-    return pl.Series([*catalogue, None], dtype=pl.String).gather(
-        np.where(inside, numbers, len(catalogue)).astype(np.uint32)
-    )
+    if numbers.dtype != np.uint8:
+        numbers = np.where((numbers >= 0) & (numbers < len(catalogue)), numbers, len(catalogue))
+    return pl.Series([*catalogue, None], dtype=pl.String).gather(np.asarray(numbers, np.uint32))
 
 
 def persons(rng: np.random.Generator, n: int) -> pl.Series:
@@ -92,7 +98,7 @@ def numbered(prefix: str, numbers: np.ndarray, width: int) -> pl.Series:
     ['C0000012', None]
     """
     numbers = pl.Series(np.asarray(numbers, np.int64))
-    text = pl.lit(prefix) + numbers.cast(pl.String).str.zfill(width)
+    text = pl.lit(prefix) + (numbers + 10**width).cast(pl.String).str.slice(1)
     return pl.select(pl.when(numbers >= 0).then(text)).to_series()
 
 
@@ -115,9 +121,5 @@ def decimal(values: np.ndarray, digits: int) -> pl.Series:
     >>> decimal(np.array([-5, 123456]), 2).to_list()
     ['-0.05', '1234.56']
     """
-    number = pl.Series(np.asarray(values, np.int64))
-    sign = pl.when(number < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    whole, part = number.abs() // 10**digits, number.abs() % 10**digits
-    return pl.select(
-        pl.concat_str(sign, whole.cast(pl.String), pl.lit("."), part.cast(pl.String).str.zfill(digits))
-    ).to_series()
+    number = pl.Series(np.asarray(values, np.int64)).cast(pl.Decimal(38, digits))
+    return (number / 10**digits).cast(pl.Decimal(38, digits)).cast(pl.String)

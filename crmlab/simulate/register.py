@@ -50,7 +50,7 @@ def customers(world: World) -> None:
         status=status,
     )  # fmt: skip
     party = np.where(people.twin_of >= 0, people.twin_of, np.arange(n))
-    base = world.block * 10_000_000
+    base = world.block * names.PER_BLOCK
     world.note("parties", customer_id=np.arange(n), party_id=names.numbered("U", base + party, 9))
 
 

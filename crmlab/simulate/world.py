@@ -8,7 +8,7 @@ import polars as pl
 
 from crmlab.simulate.ledger import Ledger
 from crmlab.simulate.months import NEVER, Month
-from crmlab.simulate.names import numbered
+from crmlab.simulate.names import PER_BLOCK, numbered
 from crmlab.simulate.people import People
 from crmlab.simulate.staff import Staff
 
@@ -53,7 +53,7 @@ class World:
 
     def serial(self, prefix: str, n: int) -> pl.Series:
         """The next `n` ids of a table; the block's number stands in front, so that blocks never meet."""
-        first = self.block * 10_000_000 + self.serials[prefix]
+        first = self.block * PER_BLOCK + self.serials[prefix]
         self.serials[prefix] += n
         return numbered(prefix, np.arange(first, first + n), 9)
 
