@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from crmlab.bank.schema import REQUIRED, TABLES
 from crmlab.errors import InputError
@@ -29,12 +30,16 @@ NULLS = ["NULL", "\\N"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Some consecutive rows of a file; `first_row` counts from 1, `share` is how much of the file is read by now."""
+    """Some consecutive rows of a file.
+
+    `first_row` counts from 1, `share` is how much is read by now, `ignored` are columns that the dictionary lacks.
+    """
 
     file: str
     first_row: int
     rows: pl.DataFrame
     share: float = 1.0
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def find(folder: Path) -> Extract:
                     f"{found[0].relative_to(folder)}. Leave one."
                 )
             files[table] = found
-        elif found:
+        elif found and (path.is_file() or near_file(path.name, list(TABLES))):
             unread.append(path)
     for table in REQUIRED:
         if table not in files:
@@ -125,7 +130,9 @@ def _reader(table: str, files: list[Path], folder: Path) -> Callable[[], Iterato
             size = file.stat().st_size
             for batch in batches(file, file.relative_to(folder).as_posix()):
                 wanted = _wanted(batch.rows.columns, table, batch.file)
-                yield Batch(batch.file, batch.first_row, batch.rows.select(wanted), (done + size * batch.share) / total)
+                ignored = tuple(name for name in batch.rows.columns if name not in wanted)
+                share = (done + size * batch.share) / total
+                yield Batch(batch.file, batch.first_row, batch.rows.select(wanted), share, ignored)
             done += size
 
     return read
@@ -160,7 +167,7 @@ def _parquet(path: Path, file: str) -> Iterator[Batch]:
             yield Batch(
                 file,
                 first + 1,
-                frame.slice(first, PARQUET_ROWS).collect(),
+                frame.slice(first, PARQUET_ROWS).with_columns(_bare(cs.string())).collect(),
                 min(1.0, (first + PARQUET_ROWS) / max(n, 1)),
             )
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -272,12 +279,17 @@ def _frame(piece: bytes, names: list[str], separator: str, file: str, row: int) 
     except pl.exceptions.PolarsError:
         raise InputError(_ragged(piece, len(names), separator, file, row)) from None
     edge = separator.encode()
-    if b" " in piece and any(pad in piece for pad in (b" " + edge, edge + b" ", b" \n", b" \r")):
-        stripped = pl.all().str.strip_chars()
-        frame = frame.select(pl.when(stripped != "").then(stripped))
+    if b" " in piece and any(pad in piece for pad in (b" " + edge, edge + b" ", b" \n", b" \r", b'" ', b' "')):
+        frame = frame.select(_bare(pl.all()))
     if frame.to_series(0).null_count():  # perhaps an empty line
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
     return frame
+
+
+def _bare(text: pl.Expr) -> pl.Expr:
+    """Text without padding, null where nothing is left."""
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
 
 
 def _ragged(piece: bytes, n_columns: int, separator: str, file: str, row: int) -> str:

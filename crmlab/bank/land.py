@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +19,7 @@ from crmlab.bank import relations, whole
 from crmlab.bank.extract import Extract
 from crmlab.bank.rejects import RejectLog
 from crmlab.bank.rows import Reader, money_column
-from crmlab.bank.schema import TABLES
+from crmlab.bank.schema import REQUIRED, TABLES
 from crmlab.errors import InputError
 from crmlab.policy import Policy
 
@@ -75,9 +76,11 @@ def _land(landing: Landing, table: str) -> None:
     spool = Spool(landing.into / "spool") if table == "transactions" else Heap()
     n, n_unreadable, largest = 0, 0, 0
     money, rejected_money = Counter(), Counter()
+    ignored: dict[str, str] = {}
     for batch in landing.extract.tables[table]():
         read = reader.read(batch)
         n += batch.rows.height
+        ignored |= dict.fromkeys(batch.ignored, batch.file)
         money.update(read.money)
         rejected_money.update(read.rejected_money)
         n_unreadable += read.n_unreadable
@@ -85,7 +88,7 @@ def _land(landing: Landing, table: str) -> None:
         landing.log.add(table, read.rejected)
         spool.add(read.good)
         landing.progress(table, int(batch.share * 1000), 1000)
-    if not n:
+    if not n and table in REQUIRED:
         raise InputError(f"The table {table} has no rows. Deliver it with its rows.")
     if largest > LARGEST_SUM:
         raise InputError(
@@ -97,6 +100,7 @@ def _land(landing: Landing, table: str) -> None:
         landing.log.add(table, whole.as_text(bad, table, landing.known, digits, reader.files))
         rejected_money.update(_money(bad.lazy(), table, landing.known))
         _write(landing, table, good, name)
+    landing.notes += [_ignored(table, ignored)] if ignored else []
     landing.rejects += landing.log.close(table, n)
     _within_ceiling(landing, table, n)
     if not paths(landing.into, table):
@@ -185,6 +189,18 @@ def _resolved(landing: Landing, customers: pl.DataFrame) -> pl.DataFrame:
             landing.notes.append(_note("customers", column, lost, customers.height))
         customers = found.with_columns(pl.col("#").alias(column)).drop("#")
     return customers
+
+
+def _ignored(table: str, ignored: dict[str, str]) -> dict:
+    column, file = next(iter(ignored.items()))
+    near = [f"{name} ({hint})" if (hint := _near(name, table)) else name for name in ignored]
+    says = f"{file} has columns that the dictionary does not know, and they were not read: {', '.join(near)}"
+    return {"table": table, "rule": "columns|ignored", "n": len(ignored), "first": {"column": column}, "says": says}
+
+
+def _near(name: str, table: str) -> str:
+    close = get_close_matches(name, list(TABLES[table].columns()), n=1, cutoff=0.75)
+    return f"did you mean {close[0]}?" if close else ""
 
 
 def _note(table: str, column: str, lost: pl.DataFrame, n: int) -> dict:

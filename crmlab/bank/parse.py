@@ -29,11 +29,12 @@ def dates(values: pl.Series) -> pl.Series:
         return values.dt.date()
     text = values.cast(pl.String)
     iso = text.str.to_date(DATES[0], strict=False)
-    if iso.null_count() == text.null_count():
+    other = iso.is_null() & text.is_not_null()
+    if not other.any():
         return iso
     day = pl.col("text").str.strip_chars().str.extract(TIME)
     read = pl.coalesce(*(day.str.to_date(format, strict=False) for format in DATES))
-    return pl.DataFrame({"text": text}).select(read).to_series().alias(values.name)
+    return iso.scatter(other.arg_true(), pl.DataFrame({"text": text.filter(other)}).select(read).to_series())
 
 
 def numbers(values: pl.Series, comma: bool = False, percent: bool = False) -> pl.Series:
@@ -51,8 +52,9 @@ def numbers(values: pl.Series, comma: bool = False, percent: bool = False) -> pl
     elif values.dtype.is_float():
         values = values.cast(pl.String).str.replace(r"^(-?\d+\.\d+)e0?$", "$1")
     text = values.cast(pl.String)
-    if comma or not text.str.contains(PLAIN).all():
-        text = _plain(text, comma, percent)
+    other = text.is_not_null() if comma else ~text.str.contains(PLAIN)
+    if other.any():
+        text = text.scatter(other.arg_true(), _plain(text.filter(other), comma, percent))
     return text.cast(EXACT, strict=False)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -63,7 +62,7 @@ def read(
     first, last = (date.fromisoformat(manifest[end]) for end in ("history_from", "history_to"))
     if as_of and as_of < first:
         raise InputError(f"as_of {as_of} is before the first transaction, {first}. Choose that day or a later one.")
-    return Bank(home, as_of or last, policy, manifest)
+    return Bank(home, as_of or last, policy, manifest | {"policy_hash": policy.hash})
 
 
 def _day(as_of: date | str) -> date:
@@ -102,12 +101,14 @@ def _landed(found: extract.Extract, policy: Policy, landed: Path, progress: Call
             "format": FORMAT,
             "hash": name,
             "inputs": inputs,
-            "policy_hash": policy.hash,
             "unread": found.unread,
         }
         (beside / "manifest.json").write_text(json.dumps(manifest | facts, indent=1, ensure_ascii=False), "utf-8")
-        if not home.exists():
-            os.replace(beside, home)
+        try:
+            beside.rename(home)
+        except OSError:
+            if not home.exists():  # else another process has landed the same
+                raise
         return home
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -11,7 +11,7 @@ from crmlab.bank.schema import TABLES
 
 SAYS = {
     "nullability": "have no {column}",
-    "decimals": "have more decimals in {column} than their currency has",
+    "decimals": "have more decimals in {column} than can be counted in its unit",
     "size": "have {a} {column} too large to be counted in 64 bits",
     "unknown": "have {a} {column} that is not among the loaded {parent}",
     "repeated": "repeat a row that was read before",

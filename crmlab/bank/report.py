@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from crmlab.bank.check import Report
 
 LISTED = 20
+QUARTERS = 4
 
 
 def told(report: "Report") -> str:
@@ -128,11 +129,12 @@ def _quarters(report: "Report") -> Iterator[str]:
     if report.deviations.is_empty():
         yield "Closing against average at quarter ends: no whole quarter end in the history."
         return
-    yield "Closing against the month's average at quarter ends"
+    last = report.deviations["quarter"].unique().sort().tail(QUARTERS)
+    yield f"Closing against the month's average at the last {QUARTERS} quarter ends"
     rows = [
         (f"{row['quarter']}", row["currency"], row["line"], _money(report, row["closing"], row["currency"]),
          _money(report, row["average"], row["currency"]), f"{row['deviation_share']:+.1%}")
-        for row in report.deviations.iter_rows(named=True)
+        for row in report.deviations.filter(pl.col("quarter").is_in(last.implode())).iter_rows(named=True)
     ]  # fmt: skip
     yield from _table([("quarter", "currency", "line", "closing", "average", "deviation"), *rows])
 

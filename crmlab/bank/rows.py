@@ -96,7 +96,13 @@ class Reader:
             values.append(value)
             if value.null_count() != raw.null_count():
                 rows = (raw.is_not_null() & value.is_null()).arg_true()
-                faults.append(pl.DataFrame({"row": rows, "rule": f"{name}|format"}, schema=FAULTS))
+                too_fine = raw.gather(rows).cast(pl.String).str.contains(r"^-?\d+\.\d{11,}$")
+                rule = pl.select(
+                    pl.when(too_fine & value.dtype.is_decimal())
+                    .then(pl.lit(f"{name}|decimals"))
+                    .otherwise(pl.lit(f"{name}|format"))
+                )
+                faults.append(pl.DataFrame({"row": rows, "rule": rule.to_series()}, schema=FAULTS))
         return pl.DataFrame(values), faults
 
     def _value(self, raw: pl.Series, name: str, column: dy.Column, file: str) -> pl.Series:
