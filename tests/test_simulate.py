@@ -260,3 +260,15 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
 def test_truth_names_the_near_miss(bank):
     with pytest.raises(InputError, match="Did you mean leavers"):
         simulate.truth(bank, "leaver")
+
+
+def test_the_dictionary_in_words_names_every_table_and_column():
+    words = (Path(__file__).parents[1] / "data" / "README.md").read_text("utf-8")
+    missing = [name for name in TABLES if f"**{name}**" not in words]
+    missing += [
+        f"{name}.{column}"
+        for name, schema in TABLES.items()
+        for column in schema.columns()
+        if f"`{column}`" not in words
+    ]
+    assert missing == []
