@@ -30,7 +30,7 @@ test-code: .venv/.test .venv/.browser ## unit tests, properties, doctests, layer
 	$(PYTEST)
 
 test-notebooks: .venv/.test .venv/.browser data/mart/CURRENT ## run every notebook
-	$(PYTEST) --nbval-lax --nbval-current-env notebooks
+	CRMLAB_MART=$(CURDIR)/data/mart $(PYTEST) --nbval-lax --nbval-current-env notebooks
 
 test-pages: .venv/.test .venv/.browser data/mart/CURRENT ## pages in a real browser
 	$(PYTEST) -m browser
