@@ -23,6 +23,7 @@ from crmlab.errors import InputError
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 PIECE = 32 * 2**20
+LONGEST_ROW = 8 * PIECE
 PARQUET_ROWS = 1_000_000
 SEPARATORS = (",", ";", "\t", "|")
 NULLS = ["NULL", "\\N"]
@@ -237,7 +238,7 @@ def _lines(pieces: Iterator[bytes], file: str) -> Iterator[bytes]:
         if cut:
             yield rest[:cut]
             rest = rest[cut:]
-        elif len(rest) > 4 * PIECE:
+        elif len(rest) > LONGEST_ROW:
             raise InputError(
                 f"{file} opens a quote that it does not close. Correct the quotes, or double those inside."
             )
@@ -289,7 +290,7 @@ def _frame(piece: bytes, names: list[str], separator: str, file: str, row: int) 
 def _bare(text: pl.Expr) -> pl.Expr:
     """Text without padding, null where nothing is left."""
     stripped = text.str.strip_chars()
-    return pl.when(stripped != "").then(stripped)
+    return pl.when(~stripped.is_in(["", *NULLS])).then(stripped)
 
 
 def _ragged(piece: bytes, n_columns: int, separator: str, file: str, row: int) -> str:
