@@ -47,35 +47,25 @@ class Files:
 
     def frame(self, table: str, rows: dict, block: int = 0, currency: np.ndarray | None = None) -> pl.DataFrame:
         """Columns of numbers as columns of text and dates; `currency` holds the currency of each account."""
-        money = columns(table, unit="money") if table in TABLES else []
-        digits = (
-            None if currency is None or table not in ("accounts", "balances") else DIGITS[currency[rows["account_id"]]]
-        )
+        amounts = columns(table, unit="money") if table in TABLES else []
+        digits = None
+        if table in ("accounts", "balances"):
+            digits = DIGITS[currency[rows["account_id"]]]
         return pl.DataFrame(
-            [
-                self._series(name, values, block, digits if name in money else None, name in money)
-                for name, values in rows.items()
-            ]
+            money(values, digits).alias(name) if name in amounts else self._series(name, values, block)
+            for name, values in rows.items()
         )
 
-    def _series(self, name: str, values, block: int, digits: np.ndarray | None, is_money: bool) -> pl.Series:
-        if isinstance(values, np.ndarray) and values.dtype == object:
-            return pl.Series(name, values.tolist(), dtype=pl.String)
+    def _series(self, name: str, values, block: int) -> pl.Series:
         if not isinstance(values, np.ndarray):
             return pl.Series(name, values)
         if name in IDS:
             return self.ids(name, values, block).alias(name)
         if name in DATES or name.endswith("_on"):
             return dates(values).alias(name)
-        if is_money:
-            return money(values, digits).alias(name)
-        if values.dtype.kind == "i":
-            return (
-                pl.Series(name, values).replace({-1: None})
-                if name in ("term_months", "overdue_days")
-                else pl.Series(name, values)
-            )
-        return pl.Series(name, values)
+        if name in ("term_months", "overdue_days"):
+            return pl.Series(name, values).replace({-1: None})
+        return pl.Series(name, values.tolist(), pl.String) if values.dtype == object else pl.Series(name, values)
 
     def ids(self, name: str, values: np.ndarray, block: int) -> pl.Series:
         """Numbers of things as their ids: C0000123 for a customer, A00000456 for an account, M012 and B03 for staff."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from crmlab.simulate.catalogue import CARD, LOAN, NUMBER, PRODUCTS, TERM, VALUED, WEALTH
+from crmlab.simulate.leaving import DEATH
+from crmlab.simulate.ledger import whole
 from crmlab.simulate.months import NEVER, Month
 from crmlab.simulate.names import words
 from crmlab.simulate.opening import remember
@@ -33,7 +35,7 @@ class Campaign:
 def campaigns(calendar: list[Month]) -> tuple[Campaign, ...]:
     """One campaign every half year, in turn for a term deposit, a wealth plan and a credit card."""
     kinds = (
-        ("Autumn term deposit", "D13", ("savers", "pensioners", "wealthy"), 0.03, 0.06),
+        ("A year at a fixed rate", "D13", ("savers", "pensioners", "wealthy"), 0.03, 0.06),
         ("Steady plan for savers", "W02", ("savers", "wealthy", "salaried"), 0.02, 0.03),
         ("First credit card", "C01", ("salaried", "students"), 0.015, 0.0),
     )
@@ -73,9 +75,8 @@ def contacts(world: World) -> None:
     """Managers see and call the customers they look after, the valuable ones more often."""
     people, rng, month = world.people, world.rng, world.month
     often = np.where(people.of("wealthy", "corporate", "institution"), 0.45, np.where(people.is_retail, 0.06, 0.25))
-    who = np.flatnonzero(people.here & (people.manager >= 0) & world.chance(often))
-    n = len(who)
-    who = who[people.managed_from[who] <= month.last]
+    kept = people.here & (people.manager >= 0) & (people.managed_from <= month.last) & (people.cause != DEATH)
+    who = np.flatnonzero(kept & world.chance(often))
     n = len(who)
     world.note(
         "contacts", contact_id=world.serial("K", n), customer_id=who, manager_id=people.manager[who],
@@ -89,7 +90,7 @@ def contacts(world: World) -> None:
 def complaints(world: World) -> None:
     """Some complain; most complaints are settled within weeks."""
     people, rng, month = world.people, world.rng, world.month
-    who = np.flatnonzero(people.here & (people.since < month.first) & world.chance(0.0025 * (0.3 + people.vigour)))
+    who = np.flatnonzero(world.present & (people.cause != DEATH) & world.chance(0.0025 * (0.3 + people.vigour)))
     day = month.days(rng, len(who))
     people.complained_on[who] = day
     settled = day + rng.geometric(0.12, len(who))
@@ -105,13 +106,9 @@ def surveys(world: World) -> None:
     people, rng, month = world.people, world.rng, world.month
     if not month.ends_quarter:
         return
-    who = np.flatnonzero(people.here & (people.since < month.first) & (people.vigour > 0) & world.chance(0.03))
-    mood = (
-        7.8
-        - 2.0 * (people.cause[who] >= 0)
-        - 1.5 * (people.complained_on[who] > month.first - 180)
-        - 0.7 * (people.trend[who] == 0)
-    )
+    who = np.flatnonzero(world.present & (people.vigour > 0) & world.chance(0.03))
+    mood = 7.8 - 2.0 * (people.cause[who] >= 0) - 0.7 * (people.trend[who] == 0)
+    mood -= 1.5 * (people.complained_on[who] > month.first - 180)
     score = np.clip(np.rint(mood + rng.normal(0, 1.8, len(who))), 0, 10).astype(int)
     world.note("surveys", customer_id=who, on=month.days(rng, len(who)), score=score, topic="recommendation")
 
@@ -120,12 +117,7 @@ def offers(world: World) -> None:
     """Run the campaign of this month: offer or hold back at random, and let some open the product."""
     people, ledger, rng, month = world.people, world.ledger, world.rng, world.month
     for campaign in (campaign for campaign in world.campaigns if campaign.month.index == month.index):
-        wanted = (
-            people.staying
-            & people.of(*campaign.profiles)
-            & (people.since < month.first - 60)
-            & (people.dormant_from == NEVER)
-        )
+        wanted = world.steady & people.of(*campaign.profiles) & (people.since < month.first - 60)
         wanted &= people.card < 0 if campaign.product == "C01" else ledger.free[people.main] > 2_000_000
         who = np.flatnonzero(wanted & world.chance(0.4))
         n = len(who)
@@ -147,7 +139,7 @@ def _take_up(world: World, product: str, who: np.ndarray, day: np.ndarray) -> No
     if product == "C01":
         remember(world, accounts)
         return
-    amount = (ledger.free[people.main[who]] * rng.uniform(0.3, 0.7, len(who))).astype(np.int64) // 100_000 * 100_000
+    amount = whole(ledger.free[people.main[who]] * rng.uniform(0.3, 0.7, len(who)), 100_000)
     ledger.transfer(people.main[who], accounts, day, amount)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crmlab.simulate.ledger import CHANNEL, KIND, OTHER, either
+from crmlab.simulate.ledger import CHANNEL, KIND, OTHER, either, whole
 from crmlab.simulate.people import DRIFT
 from crmlab.simulate.world import World
 
@@ -13,7 +13,7 @@ SEASON = np.array([1.0, 0.9, 0.95, 1.0, 1.0, 1.05, 1.0, 1.0, 1.05, 1.0, 1.05, 1.
 def month(world: World) -> None:
     """Book a month's income."""
     if world.month.number == 1 and world.month.index:
-        world.people.income = (world.people.income * RAISE).astype(np.int64)
+        world.people.income = whole(world.people.income * RAISE)
     receipts(world)
     wages(world)
     benefits(world)
@@ -26,11 +26,11 @@ def wages(world: World) -> None:
     """Salaries near the month's end, and with January's a bonus."""
     people, rng, month = world.people, world.rng, world.month
     paid = np.flatnonzero(world.steady & people.of("salaried", "wealthy"))
-    amount = (people.income[paid] * np.exp(rng.normal(0, 0.03, len(paid)))).astype(np.int64)
+    amount = whole(people.income[paid] * np.exp(rng.normal(0, 0.03, len(paid))))
     day = month.last - people.payday[paid]
     _pay(world, paid, amount, day, "wages")
     if month.number == 1:
-        bonus = (people.income[paid] * rng.uniform(0.2, 1.2, len(paid))).astype(np.int64)
+        bonus = whole(people.income[paid] * rng.uniform(0.2, 1.2, len(paid)))
         _pay(world, paid, bonus, np.maximum(day - 8, month.first), "bonus")
 
 
@@ -56,11 +56,11 @@ def benefits(world: World) -> None:
     people, rng, month = world.people, world.rng, world.month
     for name, category, spread in (("pensioners", "pension", 0.0), ("students", "allowance", 0.4)):
         who = np.flatnonzero(world.steady & people.of(name))
-        amount = (people.income[who] * rng.uniform(1 - spread, 1 + spread, len(who))).astype(np.int64)
+        amount = whole(people.income[who] * rng.uniform(1 - spread, 1 + spread, len(who)))
         _credit(world, who, month.days(rng, len(who), 8, 12), amount, category)
     if month.number in (2, 7):
         who = np.flatnonzero(world.present & people.of("dormant", "savers") & world.chance(0.6))
-        amount = (rng.uniform(180, 900, len(who)) * 100).astype(np.int64)
+        amount = whole(rng.uniform(18_000, 90_000, len(who)), 100)
         _credit(world, who, month.first + 14, amount, "subsidy")
 
 
@@ -94,7 +94,7 @@ def irregular(world: World) -> None:
     """Savers bring cash and transfers now and then."""
     people, rng = world.people, world.rng
     who = np.flatnonzero(world.steady & people.of("savers") & world.chance(0.2 * people.vigour))
-    amount = (people.wealth[who] * rng.gamma(0.8, 0.035, len(who))).astype(np.int64) // 1000 * 1000
+    amount = whole(people.wealth[who] * rng.gamma(0.8, 0.035, len(who)), 1000)
     over_the_counter(world, who, amount)
 
 
@@ -120,11 +120,11 @@ def new_year(world: World) -> None:
     if month.number == 1:
         who = np.flatnonzero(family & world.chance(0.25))
         amount = (people.wealth[who] * 0.06 + 300_000) * rng.gamma(1.5, 0.7, len(who))
-        send(world, who, month.days(rng, len(who), 10), amount.astype(np.int64) // 10_000 * 10_000)
+        send(world, who, month.days(rng, len(who), 10), whole(amount, 10_000))
     if month.number == 3:
         who = np.flatnonzero(family & world.chance(0.22))
         amount = (people.wealth[who] * 0.06 + 250_000) * rng.gamma(1.5, 0.7, len(who))
-        send(world, who, month.days(rng, len(who)), -ledger.affordable(people.main[who], amount.astype(np.int64)))
+        send(world, who, month.days(rng, len(who)), -ledger.affordable(people.main[who], whole(amount)))
 
 
 def send(world: World, who: np.ndarray, day: np.ndarray, amount: np.ndarray, channel="mobile") -> None:
@@ -139,7 +139,7 @@ def drift(world: World) -> None:
     rate = DRIFT[people.trend] + world.staff.branch_effect[people.branch]
     rate = rate + np.where(people.manager >= 0, world.staff.effect[people.manager], 0.0)
     who = np.flatnonzero(world.steady & ~people.of("dormant") & world.chance(0.25))
-    amount = (people.aum[who] * (4 * rate[who] + rng.normal(0, 0.03, len(who)))).astype(np.int64) // 1000 * 1000
+    amount = whole(people.aum[who] * (4 * rate[who] + rng.normal(0, 0.03, len(who))), 1000)
     out = ledger.affordable(people.main[who], -amount, 0.8)
     channel = either(CHANNEL, people.is_retail[who], "mobile", "online")
     send(world, who, month.days(rng, len(who)), np.where(amount < 0, -out, amount), channel)
@@ -150,4 +150,4 @@ def split(rng: np.random.Generator, total: np.ndarray, n: np.ndarray) -> tuple[n
     which = np.repeat(np.arange(len(total)), n)
     weight = rng.gamma(0.8, size=len(which)) + 0.02
     weight /= np.bincount(which, weight, len(total))[which]
-    return which, (total[which] * weight).astype(np.int64)
+    return which, whole(total[which] * weight)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from crmlab.simulate.catalogue import LOAN, TERM, of_profile
-from crmlab.simulate.ledger import REASON
+from crmlab.simulate.income import send
+from crmlab.simulate.ledger import REASON, whole
 from crmlab.simulate.months import NEVER
 from crmlab.simulate.world import World
 
@@ -18,9 +19,8 @@ def decide(world: World) -> None:
     people, month, rng = world.people, world.month, world.rng
     hazard = of_profile("leaves")[people.profile] / 12
     hazard = hazard * np.where(people.manager < 0, 1.3, 1.0) * np.where(people.trend == 0, 2.0, 1.0)
-    hazard *= np.where(people.handed_on > month.first - 180, 2.2, 1.0) * np.where(
-        people.complained_on > month.first - 90, 2.5, 1.0
-    )
+    hazard *= np.where(people.handed_on > month.first - 180, 2.2, 1.0)
+    hazard *= np.where(people.complained_on > month.first - 90, 2.5, 1.0)
     settled = world.steady & (people.since < month.first - 120) & (people.loan < 0)
     employs = np.isin(np.arange(len(people)), people.employer)
     who = np.flatnonzero(settled & ~employs & world.chance(hazard))
@@ -48,15 +48,10 @@ def _matures_soon(world: World) -> np.ndarray:
 
 def fall_asleep(world: World) -> None:
     """Some stop doing anything and leave their money where it is."""
-    people, month = world.people, world.month
-    able = (
-        people.staying
-        & people.of("salaried", "savers", "students")
-        & (people.since < month.first - 120)
-        & (people.loan < 0)
-    )
-    who = np.flatnonzero(able & (people.dormant_from == NEVER) & world.chance(DOZES / 12))
-    people.dormant_from[who] = month.first
+    people, first = world.people, world.month.first
+    able = world.steady & people.of("salaried", "savers", "students") & (people.since < first - 120)
+    who = np.flatnonzero(able & (people.loan < 0) & world.chance(DOZES / 12))
+    people.dormant_from[who] = first
     people.vigour[who] = 0
 
 
@@ -77,9 +72,8 @@ def run_off(world: World) -> None:
     share = np.where(people.leaving_from[who] == month.first, 0.15, rng.uniform(0.3, 0.7, len(who)))
     rest = ledger.free[people.main[who]]
     amount = np.where((rest < 50_000) | (rest < people.aum_before[who] * 0.12), rest * 0.97, rest * share)
-    amount = amount.astype(np.int64) // 100 * 100
     day = month.days(rng, len(who))
-    ledger.post(people.main[who], day, -amount, "transfer", "mobile", "customer", "remittance", "other bank")
+    send(world, who, day, -whole(amount, 100))
     gone = people.aum_before[who] * GONE_SHARE >= ledger.balance[people.main[who]]
     gone &= people.leaving_from[who] < month.first - 31
     _left(world, who[gone], day[gone])
@@ -98,16 +92,16 @@ def at_maturity(world: World) -> None:
     before = ledger.balance[people.main[who]].copy()
     liquidate(world, who, day)
     came = ledger.balance[people.main[who]] - before
-    freed = np.bincount(owner, ledger_paid(world, paid), len(people))[who].astype(np.int64)
+    freed = np.bincount(owner, _paid_out(world, paid), len(people))[who].astype(np.int64)
     amount = freed + came + ledger.affordable(people.main[who], np.full(len(who), 2**60), 0.97)
     amount = np.maximum(amount, 0)
     ledger.earmark(people.main[who], amount)
-    ledger.post(people.main[who], day, -amount, "transfer", "mobile", "customer", "remittance", "other bank")
+    send(world, who, day, -amount)
     ledger.free[people.main[who]] = np.maximum(ledger.balance[people.main[who]], 0)
     _left(world, who, day)
 
 
-def ledger_paid(world: World, accounts: np.ndarray) -> np.ndarray:
+def _paid_out(world: World, accounts: np.ndarray) -> np.ndarray:
     """What these accounts paid out to their owners' main accounts this month."""
     paid = np.zeros(len(world.ledger), np.int64)
     for account, _, amount, *_ in world.ledger.entries:
@@ -141,8 +135,8 @@ def close_due(world: World) -> None:
     who = np.flatnonzero(people.here & (people.closes_in == month.index))
     day = month.days(rng, len(who), 2, 28)
     dead = people.cause[who] == DEATH
-    for some, reason in ((dead, "deceased"), (~dead, "request")):
-        liquidate(world, who[some], day[some], reason)
+    liquidate(world, who[dead], day[dead], "deceased")
+    liquidate(world, who[~dead], day[~dead], "request")
     main = people.main[who]
     ledger.settle(main, day)
     ledger.post(main, day, np.maximum(-ledger.balance[main], 0), "cash", "counter", "customer")

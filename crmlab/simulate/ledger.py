@@ -175,6 +175,17 @@ class Ledger:
         np.add.at(self.balance_days, account, amount * (self.month.last - day + 1))
 
 
+def whole(amount: np.ndarray, step: int = 1) -> np.ndarray:
+    """Amounts rounded down to whole steps of minor units, towards zero.
+
+    Examples
+    --------
+    >>> whole(np.array([12_345.6, -250.0]), 100)
+    array([12300,  -200])
+    """
+    return np.trunc(amount / step).astype(np.int64) * step
+
+
 def either(codes: dict, flags: np.ndarray, yes, no) -> np.ndarray:
     """The number of one word where the flag is set, else of the other, as `post` takes them."""
     return np.where(flags, codes[yes], codes[no])

@@ -5,27 +5,29 @@ import numpy as np
 from crmlab.simulate.catalogue import (
     CARD,
     DIGITS,
+    FIRST_RATES,
     LOAN,
     MAIN,
     NUMBER,
     PLANS,
-    PROFILE,
+    PROFILES,
     SAVING,
     TERM_MONTHS,
     TERMS,
     of_profile,
-)  # fmt: skip
-from crmlab.simulate.ledger import CHANNEL, either
+)
+from crmlab.simulate.ledger import CHANNEL, either, whole
 from crmlab.simulate.months import NEVER, add_months
 from crmlab.simulate.world import World
 
-SERVICES = {  # product, and the share of customers of a kind that have it
-    "E01": ("salaried", 0.8, "savers", 0.4, "students", 0.9, "wealthy", 0.85, "pensioners", 0.15, "dormant", 0.15),
-    "E02": ("small business", 0.6, "corporate", 0.95, "institution", 0.8),
-    "S02": ("small business", 0.7, "corporate", 0.2),
-    "T01": ("small business", 0.06, "corporate", 0.3),
-    "G01": ("corporate", 0.15),
+SERVICES = {  # product: the share of customers of each profile that have it
+    "E01": {"salaried": 0.8, "savers": 0.4, "students": 0.9, "wealthy": 0.85, "pensioners": 0.15, "dormant": 0.15},
+    "E02": {"small business": 0.6, "corporate": 0.95, "institution": 0.8},
+    "S02": {"small business": 0.7, "corporate": 0.2},
+    "T01": {"small business": 0.06, "corporate": 0.3},
+    "G01": {"corporate": 0.15},
 }
+CARD_LIMIT = 5_000_000
 
 
 def first_accounts(world: World) -> None:
@@ -38,7 +40,7 @@ def first_accounts(world: World) -> None:
     columns = {name: np.concatenate([_filled(part, name) for part in parts]) for name in names}
     order = np.argsort(columns["opened"], kind="stable")
     columns = {name: column[order] for name, column in columns.items()}
-    accounts = world.ledger.open(**columns, limit=np.where(columns["product"] == NUMBER["C01"], 5_000_000, 0))
+    accounts = world.ledger.open(**columns, limit=_limit(columns["product"]))
     world.ledger.renews[accounts] = np.isin(columns["product"], TERMS) & (world.rng.random(len(accounts)) < 0.5)
     remember(world, accounts)
     people.joined[old] = True
@@ -60,21 +62,12 @@ def joiners(world: World) -> None:
     ]
     for part in parts:
         part["opened"] = people.since[part["customer"]]
-        accounts = ledger.open(part["customer"], part["product"], part["opened"], limit=_limit(part))
+        accounts = ledger.open(part["customer"], part["product"], part["opened"], limit=_limit(part["product"]))
         remember(world, accounts)
     people.joined[new] = True
-    deposit = np.maximum((people.wealth[new] * rng.uniform(0.3, 1.0, len(new))).astype(np.int64), 1000)
-    retail = people.is_retail[new]
-    ledger.post(
-        people.main[new],
-        people.since[new],
-        _round(deposit),
-        "transfer",
-        either(CHANNEL, retail, "mobile", "counter"),
-        "customer",
-        None,
-        "other bank",
-    )
+    deposit = _round(np.maximum(people.wealth[new] * rng.uniform(0.3, 1.0, len(new)), 1000))
+    channel = either(CHANNEL, people.is_retail[new], "mobile", "counter")
+    ledger.post(people.main[new], people.since[new], deposit, "transfer", channel, "customer", None, "other bank")
 
 
 def remember(world: World, accounts: np.ndarray) -> None:
@@ -90,21 +83,21 @@ def _filled(part: dict, name: str) -> np.ndarray:
     return np.broadcast_to(np.asarray(part.get(name, defaults.get(name))), len(part["customer"]))
 
 
-def _limit(part: dict) -> np.ndarray:
-    return np.where(part["product"] == NUMBER["C01"], 5_000_000, 0)
+def _limit(product: np.ndarray) -> np.ndarray:
+    return np.where(product == NUMBER["C01"], CARD_LIMIT, 0)
 
 
 def _round(amount: np.ndarray) -> np.ndarray:
-    return np.where(amount > 100_000, amount // 10_000 * 10_000, amount)
+    return np.where(amount > 100_000, whole(amount, 10_000), whole(amount))
 
 
 def _main(world: World, who: np.ndarray) -> dict:
     people = world.people
     product = np.where(people.is_retail[who], NUMBER["D01"], NUMBER["D02"])
-    dressed = (people.wealth[who] * 0.25 * people.dresses[who]).astype(np.int64)
+    dressed = whole(people.wealth[who] * 0.25 * people.dresses[who])
     people.dressed[who] = np.where(people.since[who] < world.calendar[0].first, dressed, 0)
     share = world.rng.beta(2, 3, len(who)) * np.where(people.of("savers", "wealthy")[who], 0.35, 1.4)
-    balance = (people.wealth[who] * share).astype(np.int64) + dressed
+    balance = whole(people.wealth[who] * share) + dressed
     return {"customer": who, "product": product, "opened": people.since[who], "balance": balance}
 
 
@@ -121,7 +114,7 @@ def _savings(world: World, who: np.ndarray) -> list[dict]:
     joint = np.where(couple & (rng.random(len(saver)) < 0.7), people.partner[saver], -1)
     parts = [{
         "customer": saver, "product": np.full(len(saver), NUMBER["D03"]), "opened": _since_joining(world, saver),
-        "balance": (people.wealth[saver] * rng.uniform(0.1, 0.5, len(saver))).astype(np.int64),
+        "balance": whole(people.wealth[saver] * rng.uniform(0.1, 0.5, len(saver))),
         "joint": joint, "joint_share": np.where(joint >= 0, rng.choice([500_000, 400_000, 333_333], len(saver)), 0),
     }]  # fmt: skip
     holder = who[rng.random(len(who)) < of_profile("saves")[people.profile[who]]]
@@ -131,17 +124,10 @@ def _savings(world: World, who: np.ndarray) -> list[dict]:
     matures = first + (rng.random(len(holder)) * term * 30.4).astype(np.int32)
     opened = add_months(matures, -term)
     fits = (opened > people.since[holder]) & (opened < first)
-    holder, product, opened, matures = holder[fits], product[fits], opened[fits], matures[fits]
-    amount = _round((people.wealth[holder] * rng.uniform(0.1, 0.45, len(holder))).astype(np.int64)) + 100_000
-    parts.append(
-        {
-            "customer": holder,
-            "product": product,
-            "opened": opened,
-            "balance": amount,
-            "matures": add_months(opened, TERM_MONTHS[product]),
-        }
-    )
+    holder, product, opened, term = holder[fits], product[fits], opened[fits], term[fits]
+    amount = _round(people.wealth[holder] * rng.uniform(0.1, 0.45, len(holder))) + 100_000
+    matures = add_months(opened, term)
+    parts.append({"customer": holder, "product": product, "opened": opened, "balance": amount, "matures": matures})
     return parts
 
 
@@ -149,24 +135,14 @@ def _plans(world: World, who: np.ndarray) -> list[dict]:
     """Wealth plans that are bought and sold, and funds and insurance that are only ever valued."""
     people, rng = world.people, world.rng
     invests = of_profile("invests")[people.profile[who]]
+    plan = rng.choice(PLANS, len(who), p=(0.4, 0.4, 0.2))
     parts = []
-    for product, share in (
-        (rng.choice(PLANS, len(who), p=(0.4, 0.4, 0.2)), 0.8),
-        (NUMBER["W04"], 0.35),
-        (NUMBER["I01"], 0.4),
-    ):
+    for product, share in ((plan, 0.8), (NUMBER["W04"], 0.35), (NUMBER["I01"], 0.4)):
         holds = rng.random(len(who)) < invests * share
-        holder = who[holds]
-        amount = (people.wealth[holder] * rng.uniform(0.15, 0.6, len(holder))).astype(np.int64)
-        product = np.broadcast_to(product, len(who))[holds]
-        parts.append(
-            {
-                "customer": holder,
-                "product": product,
-                "opened": _since_joining(world, holder),
-                "balance": _round(amount) + 100_000,
-            }
-        )
+        holder, product = who[holds], np.broadcast_to(product, len(who))[holds]
+        amount = _round(people.wealth[holder] * rng.uniform(0.15, 0.6, len(holder))) + 100_000
+        opened = _since_joining(world, holder)
+        parts.append({"customer": holder, "product": product, "opened": opened, "balance": amount})
     return parts
 
 
@@ -176,15 +152,9 @@ def _foreign(world: World, who: np.ndarray) -> dict:
     holder = who[rng.random(len(who)) < share]
     currency = rng.choice(3, len(holder), p=(0.65, 0.2, 0.15)) + 1
     value = people.wealth[holder] * rng.uniform(0.03, 0.2, len(holder)) / 100
-    balance = value / np.take((1, 6.95, 7.42, 0.0527), currency) * 10.0 ** DIGITS[currency]
-    product = np.full(len(holder), NUMBER["D21"])
-    return {
-        "customer": holder,
-        "product": product,
-        "opened": _since_joining(world, holder),
-        "balance": balance.astype(np.int64),
-        "currency": currency,
-    }
+    balance = whole(value / np.take(FIRST_RATES, currency) * 10.0 ** DIGITS[currency])
+    product, opened = np.full(len(holder), NUMBER["D21"]), _since_joining(world, holder)
+    return {"customer": holder, "product": product, "opened": opened, "balance": balance, "currency": currency}
 
 
 def _loans(world: World, who: np.ndarray) -> dict:
@@ -212,26 +182,21 @@ def loan_terms(world: World, holder: np.ndarray) -> tuple[np.ndarray, np.ndarray
     product = np.select([firm, farm, home], [NUMBER["L03"], NUMBER["L04"], NUMBER["L01"]], NUMBER["L02"])
     incomes = np.select([firm, home], [6.0, 60.0], 5.0)
     income = np.where(farm, 600_000, people.income[holder])
-    amount = np.maximum(_round((income * incomes * rng.uniform(0.6, 1.4, len(holder))).astype(np.int64)), 1_000_000)
+    amount = np.maximum(_round(income * incomes * rng.uniform(0.6, 1.4, len(holder))), 1_000_000)
     return product, amount, TERM_MONTHS[product]
 
 
 def _side(world: World, who: np.ndarray, product: str, share) -> dict:
     holder = who[world.rng.random(len(who)) < share]
-    return {
-        "customer": holder,
-        "product": np.full(len(holder), NUMBER[product]),
-        "opened": _since_joining(world, holder),
-    }
+    number = np.full(len(holder), NUMBER[product])
+    return {"customer": holder, "product": number, "opened": _since_joining(world, holder)}
 
 
 def _services(world: World, who: np.ndarray) -> list[dict]:
-    profile, parts = world.people.profile[who], []
-    for product, pairs in SERVICES.items():
-        share = np.zeros(len(who))
-        for name, value in zip(pairs[::2], pairs[1::2], strict=True):
-            share[profile == PROFILE[name]] = value
-        parts.append(_side(world, who, product, share))
-    pays = np.isin(who, world.people.employer).astype(float)
-    parts.append(_side(world, who, "S01", pays))
-    return parts
+    profile = world.people.profile[who]
+    shares = {
+        product: np.array([share.get(entry.name, 0.0) for entry in PROFILES])[profile]
+        for product, share in SERVICES.items()
+    }
+    shares["S01"] = np.isin(who, world.people.employer).astype(float)
+    return [_side(world, who, product, share) for product, share in shares.items()]

@@ -23,7 +23,7 @@ from crmlab.simulate import (
     saving,
     spending,
     staff,
-)  # fmt: skip
+)
 from crmlab.simulate.catalogue import SERVICE, VALUED, WEALTH
 from crmlab.simulate.dirt import Dirt
 from crmlab.simulate.ledger import Ledger

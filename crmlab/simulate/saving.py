@@ -3,17 +3,15 @@
 import numpy as np
 
 from crmlab.simulate.catalogue import FOREIGN, NUMBER, PLANS, TERM, TERMS, VALUED, WEALTH, of_profile
-from crmlab.simulate.ledger import CHANNEL, either
+from crmlab.simulate.ledger import CHANNEL, either, whole
 from crmlab.simulate.world import World
 
 
 def maturities(world: World) -> None:
     """Pay out what matures this month; renew it, leave it where it is, or lose it to another bank."""
     people, ledger, rng, month = world.people, world.ledger, world.rng, world.month
-    due = np.flatnonzero(
-        ledger.usable & (ledger.role == TERM) & (ledger.matures >= month.first) & (ledger.matures <= month.last)
-    )
-    due = due[people.main[ledger.customer[due]] >= 0]
+    matures = (ledger.matures >= month.first) & (ledger.matures <= month.last)
+    due = np.flatnonzero(ledger.usable & (ledger.role == TERM) & matures)
     owner, day = ledger.customer[due], ledger.matures[due]
     earned = ledger.balance[due] * (ledger.rate[due] / 1e6) * (ledger.term[due] / 12)
     ledger.post(due, day, np.rint(earned).astype(np.int64), "interest")
@@ -25,7 +23,7 @@ def maturities(world: World) -> None:
     wait = np.where(renews, 0, rng.integers(0, 12, len(due)))
     start = month.within(day + wait)
     part = np.where(renews | (rng.random(len(due)) < 0.5), 1.0, rng.uniform(0.4, 0.9, len(due)))
-    amount = (paid * part).astype(np.int64)
+    amount = whole(paid * part)
     product = np.where(renews, ledger.product[due], rng.choice(TERMS, len(due)))
     ledger.earmark(people.main[owner[again]], amount[again])
     _open_term(world, owner[again], product[again], start[again], amount[again], renews[again])
@@ -44,17 +42,18 @@ def month(world: World) -> None:
     new_terms(world)
     savings_account(world)
     buy_plans(world)
+    insure(world)
     sell_plans(world)
     abroad(world)
 
 
 def new_terms(world: World) -> None:
-    """Customers who save put what lies idle into a term deposit; an offer makes it likelier."""
+    """Customers who save put what lies idle into a term deposit."""
     people, ledger, rng = world.people, world.ledger, world.rng
     idle = np.where(people.here, ledger.free[people.main], 0)
     keen = of_profile("saves")[people.profile] * np.where(idle > 8_000_000, 0.12, 0.05)
     who = np.flatnonzero(world.steady & (idle > 2_500_000) & world.chance(keen))
-    amount = (idle[who] * rng.uniform(0.3, 0.8, len(who))).astype(np.int64) // 100_000 * 100_000
+    amount = whole(idle[who] * rng.uniform(0.3, 0.8, len(who)), 100_000)
     product = rng.choice(TERMS, len(who), p=(0.2, 0.25, 0.35, 0.2))
     _open_term(world, who, product, world.month.days(rng, len(who)), amount, rng.random(len(who)) < 0.5)
 
@@ -76,7 +75,7 @@ def savings_account(world: World) -> None:
     source = np.where(back, people.saving[who], people.main[who])
     target = np.where(back, people.main[who], people.saving[who])
     share = np.where(back, 0.25, 0.2) * rng.uniform(0.2, 1.6, len(who))
-    amount = ledger.affordable(source, (ledger.free[source] * share).astype(np.int64) // 1000 * 1000)
+    amount = ledger.affordable(source, whole(ledger.free[source] * share, 1000))
     ledger.transfer(source, target, month.days(rng, len(who)), amount)
 
 
@@ -86,9 +85,7 @@ def buy_plans(world: World) -> None:
     idle = np.where(people.here, ledger.free[people.main], 0)
     keen = of_profile("invests")[people.profile] * 0.07
     who = np.flatnonzero(world.steady & (idle > 5_000_000) & world.chance(keen))
-    amount = ledger.affordable(
-        people.main[who], (idle[who] * rng.uniform(0.2, 0.6, len(who))).astype(np.int64) // 100_000 * 100_000
-    )
+    amount = whole(idle[who] * rng.uniform(0.2, 0.6, len(who)), 100_000)
     day = month.days(rng, len(who))
     held = np.full(len(people), -1)
     plans = np.flatnonzero(ledger.usable & (ledger.role == WEALTH))
@@ -97,12 +94,15 @@ def buy_plans(world: World) -> None:
     account = held[who]
     account[~more] = ledger.open(who[~more], rng.choice(PLANS, (~more).sum(), p=(0.45, 0.4, 0.15)), day[~more])
     ledger.transfer(people.main[who], account, day, amount)
-    insured = np.flatnonzero(world.steady & world.chance(keen * 0.06))
-    premium = (people.wealth[insured] * rng.uniform(0.05, 0.2, len(insured))).astype(
-        np.int64
-    ) // 100_000 * 100_000 + 100_000
-    day = month.days(rng, len(insured))
-    ledger.value(ledger.open(insured, NUMBER["I01"], day), day, premium)
+
+
+def insure(world: World) -> None:
+    """Some take out an endowment insurance; the premium is paid elsewhere, so that it only ever shows as a value."""
+    people, ledger, rng, month = world.people, world.ledger, world.rng, world.month
+    who = np.flatnonzero(world.steady & world.chance(of_profile("invests")[people.profile] * 0.004))
+    premium = whole(people.wealth[who] * rng.uniform(0.05, 0.2, len(who)), 100_000) + 100_000
+    day = month.days(rng, len(who))
+    ledger.value(ledger.open(who, NUMBER["I01"], day), day, premium)
 
 
 def sell_plans(world: World) -> None:
@@ -114,13 +114,10 @@ def sell_plans(world: World) -> None:
     sold &= ledger.free[plans] == ledger.balance[plans]  # nothing was bought this month
     plans, owner = plans[sold], owner[sold]
     day = month.days(rng, len(plans), 1, 25)
-    whole = rng.random(len(plans)) < 0.4
-    amount = np.where(
-        whole, ledger.balance[plans], (ledger.free[plans] * rng.uniform(0.1, 0.6, len(plans))).astype(np.int64)
-    )
-    ledger.transfer(plans, people.main[owner], day, amount)
-    gone = plans[ledger.balance[plans] == 0]
-    ledger.close(gone, day[ledger.balance[plans] == 0], "request")
+    part = whole(ledger.balance[plans] * rng.uniform(0.1, 0.6, len(plans)))
+    ends = rng.random(len(plans)) < 0.4
+    ledger.transfer(plans, people.main[owner], day, np.where(ends, ledger.balance[plans], part))
+    ledger.close(plans[ends], day[ends], "request")
 
 
 def abroad(world: World) -> None:
@@ -129,24 +126,19 @@ def abroad(world: World) -> None:
     accounts = np.flatnonzero(ledger.usable & (ledger.role == FOREIGN))
     accounts = accounts[(rng.random(len(accounts)) < 0.35) & world.steady[ledger.customer[accounts]]]
     size = ledger.balance[accounts] * rng.gamma(1.5, 0.08, len(accounts)) + 10_000
-    amount = np.where(rng.random(len(accounts)) < 0.52, size, -np.minimum(size, ledger.free[accounts] * 0.9)).astype(
-        np.int64
-    )
-    ledger.post(
-        accounts, month.days(rng, len(accounts)), amount, "transfer", "online", "customer", "remittance", "other bank"
-    )
+    comes = rng.random(len(accounts)) < 0.52
+    amount = whole(np.where(comes, size, -np.minimum(size, ledger.free[accounts] * 0.9)))
+    day = month.days(rng, len(accounts))
+    ledger.post(accounts, day, amount, "transfer", "online", "customer", "remittance", "other bank")
 
 
 def valuations(world: World) -> None:
     """Value plans, funds and insurance at the month's end: the market's month, and a little of each one's own."""
     ledger, rng, month = world.ledger, world.rng, world.month
-    role = ledger.role
-    valued = np.flatnonzero(
-        ledger.is_open & ((role == WEALTH) | (role == VALUED)) & (ledger.balance > 0) & (ledger.opened < month.last)
-    )
-    risk = np.where(
-        ledger.product[valued] == NUMBER["W04"], 0.045, np.where(ledger.product[valued] == NUMBER["W03"], 0.012, 0.0015)
-    )
+    held = ledger.is_open & np.isin(ledger.role, (WEALTH, VALUED)) & (ledger.opened < month.last)
+    valued = np.flatnonzero(held & (ledger.balance > 0))
+    product = ledger.product[valued]
+    risk = np.select([product == NUMBER["W04"], product == NUMBER["W03"]], [0.045, 0.012], 0.0015)
     market = world.staff.market[month.index]
     growth = ledger.rate[valued] / 12e6 + risk * (0.8 * market + 0.3 * rng.normal(size=len(valued)))
     ledger.value(valued, month.last, np.rint(ledger.balance[valued] * (1 + growth)).astype(np.int64))

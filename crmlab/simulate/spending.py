@@ -4,7 +4,7 @@ import numpy as np
 
 from crmlab.simulate.catalogue import CARD
 from crmlab.simulate.income import SEASON, over_the_counter, send, split
-from crmlab.simulate.ledger import CATEGORY, CHANNEL, KIND, OTHER, either
+from crmlab.simulate.ledger import CATEGORY, CHANNEL, KIND, OTHER, either, whole
 from crmlab.simulate.world import World
 
 # How a retail customer pays: kind, channel, who is paid, and the share of postings.
@@ -35,7 +35,7 @@ def standing_orders(world: World) -> None:
     """Bills paid by mandate: they go on where the customer has long gone quiet, and keep the account busy."""
     people, ledger, month, rng = world.people, world.ledger, world.month, world.rng
     who = np.flatnonzero(world.present & (people.mandate > 0))
-    amount = (people.mandate[who] * np.exp(rng.normal(0, 0.08, len(who)))).astype(np.int64)
+    amount = whole(people.mandate[who] * np.exp(rng.normal(0, 0.08, len(who))))
     amount = np.where(amount <= ledger.free[people.main[who]], amount, 0)
     bill = either(CATEGORY, people.mandate[who] % 3 == 0, "insurance premium", "utilities")
     day = month.first + people.mandate_day[who] - 1
@@ -62,7 +62,7 @@ def purchases(world: World) -> None:
     wanted = people.income[who] * people.spending[who] * season * vigour * rng.gamma(12, 1 / 12, len(who))
     instalment = np.where(people.loan[who] >= 0, ledger.instalment[people.loan[who]], 0)
     idle = np.maximum(ledger.free[main] - 2 * people.income[who], 0)
-    total = ledger.affordable(main, np.maximum(wanted - 1.5 * instalment + 0.12 * idle, 0).astype(np.int64), 0.9)
+    total = ledger.affordable(main, whole(wanted - 1.5 * instalment + 0.12 * idle), 0.9)
     on_card = (people.card[who] >= 0) & (ledger.opened[people.card[who]] < month.first)
     _buy(world, main, np.where(on_card, total * (1 - CARD_SHARE), total), n)
     _swipe(world, people.card[who[on_card]], total[on_card] * CARD_SHARE, rng.binomial(n[on_card], CARD_SHARE))
@@ -74,7 +74,7 @@ def _buy(world: World, account: np.ndarray, total: np.ndarray, n: np.ndarray) ->
     way = rng.choice(len(WAYS), len(which), p=[share for *_, share in WAYS])
     codes = enumerate((KIND, CHANNEL, OTHER))
     kind, channel, other = (np.array([numbers[row[i]] for row in WAYS])[way] for i, numbers in codes)
-    amount = np.where(kind == KIND["cash"], amount // 10_000 * 10_000, amount)
+    amount = np.where(kind == KIND["cash"], whole(amount, 10_000), amount)
     category = np.where(other == OTHER["merchant"], rng.choice(BOUGHT, len(which)), CATEGORY[None])
     day = world.month.days(rng, len(which))
     world.ledger.post(account[which], day, -amount, kind, channel, "customer", category, other)
@@ -92,7 +92,7 @@ def savers_take(world: World) -> None:
     """Savers draw a larger sum now and then."""
     people, ledger, rng = world.people, world.ledger, world.rng
     who = np.flatnonzero(world.present & people.of("savers") & world.chance(0.25 * people.vigour))
-    wanted = (people.wealth[who] * rng.gamma(0.8, 0.03, len(who))).astype(np.int64) // 10_000 * 10_000
+    wanted = whole(people.wealth[who] * rng.gamma(0.8, 0.03, len(who)), 10_000)
     over_the_counter(world, who, -ledger.affordable(people.main[who], wanted))
 
 
@@ -103,7 +103,7 @@ def suppliers(world: World) -> None:
     main, vigour = people.main[firm], people.vigour[firm]
     wages = np.bincount(np.maximum(people.employer, 0), people.income * (people.employer >= 0), len(people))[firm]
     usual = people.income[firm] * vigour * SEASON[month.number - 1] - wages
-    wanted = np.maximum(usual + 0.25 * (ledger.free[main] - people.wealth[firm] * 0.45), 0).astype(np.int64)
+    wanted = whole(usual + 0.25 * (ledger.free[main] - people.wealth[firm] * 0.45))
     n = rng.poisson(np.minimum(people.activity[firm] * vigour, 40)) + 1
     which, amount = split(rng, ledger.affordable(main, wanted, 0.7), n)
     ours = rng.random(len(which)) < 0.3
@@ -135,6 +135,6 @@ def dress(world: World) -> None:
     if month.ends_quarter:
         who = np.flatnonzero(world.steady & people.dresses)
         part = np.where(people.is_retail[who], 0.4, 0.25) * rng.uniform(0.5, 1.5, len(who))
-        amount = (people.wealth[who] * part).astype(np.int64) // 100_000 * 100_000
+        amount = whole(people.wealth[who] * part, 100_000)
         send(world, who, month.last - rng.integers(0, 4, len(who)), amount, "online")
         people.dressed[who] = amount

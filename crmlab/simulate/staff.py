@@ -24,19 +24,18 @@ class Staff:
     market: np.ndarray
 
     def working(self, day: int) -> np.ndarray:
+        """Whether each manager works here on a day."""
         return (self.joined <= day) & ((self.left == NEVER) | (self.left > day))
 
     def first_books(self, world) -> None:
         """Give the customers of the day before the extract their managers."""
         people, start = world.people, world.calendar[0].first
         who = np.flatnonzero((people.since < start) & world.chance(of_profile("managed")[people.profile]))
-        self._assign(world, who, np.full(len(who), start - 1), np.full(len(who), -1))
+        self._assign(world, who, np.full(len(who), start - 1))
+        who = who[people.manager[who] >= 0]
         drawn = people.since[who] + (world.rng.random(len(who)) * (start - people.since[who])).astype(int)
-        people.managed_from[who] = np.maximum(
-            drawn, np.where(people.manager[who] >= 0, self.joined[people.manager[who]], NEVER)
-        )
-        originator = who[world.rng.random(len(who)) < 0.4]
-        self._originated(world, originator)
+        people.managed_from[who] = np.maximum(drawn, self.joined[people.manager[who]])
+        self._originated(world, who[world.rng.random(len(who)) < 0.4])
 
     def month(self, world) -> None:
         """Hand over the books of managers who leave, fill those of new ones, and take up new customers."""
@@ -51,11 +50,10 @@ class Staff:
             self._hand_over(world, book, np.full(len(book), start), "new manager", manager)
         managed = of_profile("managed")[people.profile]
         fresh = (people.since >= month.first) & (people.since <= month.last)
-        who = np.flatnonzero(
-            people.here & (people.manager < 0) & world.chance(np.where(fresh, managed, managed * 0.004))
-        )
+        taken_up = world.chance(np.where(fresh, managed, managed * 0.004))
+        who = np.flatnonzero(people.here & (people.manager < 0) & taken_up)
         day = np.maximum(month.days(rng, len(who)), people.since[who])
-        self._assign(world, who, day, people.manager[who])
+        self._assign(world, who, day)
         self._originated(world, who[fresh[who]])
 
     def release(self, world, who: np.ndarray, day: np.ndarray) -> None:
@@ -76,7 +74,7 @@ class Staff:
         inside = start <= world.calendar[-1].last
         book, before, start = book[inside], before[inside], start[inside]
         if to is None:
-            self._assign(world, book, start, before)
+            self._assign(world, book, start)
         else:
             world.people.manager[book], world.people.managed_from[book] = to, start
         world.people.handed_on[book] = start
@@ -85,14 +83,13 @@ class Staff:
             "truth/handovers", customer_id=book, on=start, from_manager_id=before, to_manager_id=after, reason=reason
         )
 
-    def _assign(self, world, who, day, before) -> None:
+    def _assign(self, world, who, day) -> None:
         """Give customers a manager at work in their branch, or none where there is none."""
         people = world.people
         for branch in np.unique(people.branch[who]):
             here = people.branch[who] == branch
-            able = np.flatnonzero(
-                self.working(int(day[here].max())) & (self.branch == branch) & (self.joined <= int(day[here].min()))
-            )
+            here_first, here_last = int(day[here].min()), int(day[here].max())
+            able = np.flatnonzero((self.branch == branch) & self.working(here_first) & self.working(here_last))
             if len(able):
                 people.manager[who[here]] = able[world.rng.integers(0, len(able), here.sum())]
                 people.managed_from[who[here]] = day[here]
@@ -182,12 +179,8 @@ def _events(team: Staff, rng: np.random.Generator, calendar: list[Month]) -> dic
     manager = np.concatenate([everyone, gone, promoted, away])
     kind = ["joined"] * len(everyone) + ["left"] * len(gone) + ["promoted"] * len(promoted) + ["leave"] * len(away)
     detail = [None] * (len(everyone) + len(gone)) + ["by one grade"] * len(promoted) + ["three months"] * len(away)
-    return {
-        "manager_id": manager,
-        "on": np.concatenate([team.joined, team.left[gone], *days]),
-        "kind": kind,
-        "detail": detail,
-    }
+    on = np.concatenate([team.joined, team.left[gone], *days])
+    return {"manager_id": manager, "on": on, "kind": kind, "detail": detail}
 
 
 def _targets(team: Staff, rng: np.random.Generator, calendar: list[Month]) -> dict:
