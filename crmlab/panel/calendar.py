@@ -28,8 +28,8 @@ def month_ends(first: date, last: date) -> list[date]:
     return pl.date_range(first.replace(day=1), last, "1mo", eager=True).dt.month_end().to_list()
 
 
-def periods(spans: pl.DataFrame, cuts: pl.DataFrame, month: date) -> pl.DataFrame:
-    """The periods of one month: one for every account, more where the account is cut on a day of the month.
+def periods(spans: pl.DataFrame, cuts: pl.DataFrame, month: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The periods of one month: accounts with the month as one, and those cut on a day inside it.
 
     Parameters
     ----------
@@ -42,30 +42,24 @@ def periods(spans: pl.DataFrame, cuts: pl.DataFrame, month: date) -> pl.DataFram
 
     Returns
     -------
-    pl.DataFrame
+    tuple of two frames
         The columns of `spans`, the two dates those of the period (inclusive), by account and date.
     """
-    alive = spans.filter(pl.col("starts_on") <= month, pl.col("ends_on") >= month.replace(day=1)).with_columns(
-        starts_on=pl.max_horizontal("starts_on", pl.lit(month.replace(day=1))),
-        ends_on=pl.min_horizontal("ends_on", pl.lit(month)),
+    first = month.replace(day=1)
+    alive = spans.filter(pl.col("starts_on") <= month, pl.col("ends_on") >= first).with_columns(
+        starts_on=pl.max_horizontal("starts_on", pl.lit(first)), ends_on=pl.min_horizontal("ends_on", pl.lit(month))
     )
-    inside = cuts.filter(pl.col("starts_on").is_between(month.replace(day=2), month))
-    inside = inside.join(alive.select("account_id", first="starts_on", last="ends_on"), on="account_id").filter(
-        pl.col("starts_on") > pl.col("first"), pl.col("starts_on") <= pl.col("last")
+    begins = (
+        cuts.filter(pl.col("starts_on").is_between(first, month))
+        .join(alive.select("account_id", start="starts_on", end="ends_on"), on="account_id")
+        .filter(pl.col("starts_on") > pl.col("start"), pl.col("starts_on") <= pl.col("end"))
+        .select("account_id", "starts_on")
     )
-    if inside.is_empty():
-        return alive.with_columns(is_part=pl.lit(False))
-    cut = alive.join(inside, on="account_id", how="semi")
+    cut = alive.join(begins, on="account_id", how="semi")
+    next_start = pl.col("starts_on").shift(-1).over("account_id")
     parts = (
-        pl.concat(
-            [cut, cut.drop("starts_on").join(inside.select("account_id", "starts_on"), on="account_id")], how="diagonal"
-        )
+        pl.concat([cut, cut.drop("starts_on").join(begins, on="account_id").select(cut.columns)])
         .sort("account_id", "starts_on")
-        .with_columns(
-            ends_on=pl.col("starts_on").shift(-1).over("account_id").dt.offset_by("-1d").fill_null(pl.col("ends_on"))
-        )
+        .with_columns(ends_on=next_start.dt.offset_by("-1d").fill_null(pl.col("ends_on")))
     )
-    whole = alive.join(inside, on="account_id", how="anti")
-    return pl.concat(
-        [whole.with_columns(is_part=pl.lit(False)), parts.select(whole.columns).with_columns(is_part=pl.lit(True))]
-    ).sort("account_id", "starts_on")
+    return alive.join(begins, on="account_id", how="anti"), parts

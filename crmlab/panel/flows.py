@@ -8,6 +8,7 @@ import polars as pl
 
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError, near_miss
+from crmlab.policy import Policy
 
 ENGINES = ("polars", "duckdb")
 LARGEST = 2**63 - 1
@@ -51,17 +52,20 @@ def into(frame: pl.DataFrame, engine: str) -> nw.LazyFrame:
     return nw.from_native(frame.lazy() if engine == "polars" else duckdb.from_arrow(frame.to_arrow())).lazy()
 
 
-def collected(frame: nw.LazyFrame) -> pl.DataFrame:
-    """The rows of any engine as a Polars frame; on Polars by the streaming engine."""
-    native = frame.to_native()
-    return (
-        native.collect(engine="streaming") if isinstance(native, pl.LazyFrame) else frame.collect("polars").to_native()
-    )
+def collected(frames: list[nw.LazyFrame]) -> list[pl.DataFrame]:
+    """Frames of any engine as Polars frames; on Polars together, by the streaming engine."""
+    natives = [frame.to_native() for frame in frames]
+    if isinstance(natives[0], pl.LazyFrame):
+        return pl.collect_all(natives, engine="streaming")
+    return [frame.collect("polars").to_native() for frame in frames]
 
 
-def flows(
-    rows: nw.LazyFrame, by: list[str], month: date, kinds: tuple[str, ...], initiators: tuple[str, ...]
-) -> pl.DataFrame:
+def of_accounts(rows: nw.LazyFrame, accounts: pl.DataFrame, engine: str) -> nw.LazyFrame:
+    """The rows of some accounts only."""
+    return rows.join(into(accounts.select("account_id").unique(), engine), on="account_id", how="semi")
+
+
+def flows(rows: nw.LazyFrame, by: list[str], month: date, policy: Policy) -> list[nw.LazyFrame]:
     """Transactions of one month summed by account, or by account and period.
 
     Parameters
@@ -72,14 +76,15 @@ def flows(
         Columns of `rows` to sum by.
     month
         Last day of the month.
-    kinds, initiators
-        What counts as a sign of life (policy.activity).
+    policy
+        What counts as a sign of life.
 
     Returns
     -------
-    pl.DataFrame
+    list of two frames
         `by`, inflow, outflow (positive, net of reversals), own_transfer, interest, fees (signed), weighted (each amount
-        times its days to the end of the month, booking day included), counts, n_active_days, last_active_on.
+        times its days to the end of the month, booking day included), n_transactions and the number by channel; and,
+        for those with a sign of life, `by`, n_active_days, last_active_on.
 
     Notes
     -----
@@ -89,57 +94,38 @@ def flows(
     outside, reversal = kind.is_in(OUTSIDE), kind == "reversal"
     to_inflow = (outside & (amount > 0)) | (reversal & (amount < 0))
     to_outflow = (outside & (amount < 0)) | (reversal & (amount > 0))
-    sums = {
+    money = {
         "inflow": nw.when(to_inflow).then(amount).otherwise(zero),
         "outflow": nw.when(to_outflow).then(-amount).otherwise(zero),
         "own_transfer": nw.when(kind.is_in(BETWEEN)).then(amount).otherwise(zero),
         "interest": nw.when(kind == "interest").then(amount).otherwise(zero),
         "fees": nw.when(kind == "fee").then(amount).otherwise(zero),
         "weighted": amount * (month.day + 1 - nw.col("booked_on").dt.day().cast(nw.Int64)),
-        **{f"n_{channel}": (nw.col("channel") == channel).cast(nw.Int64) for channel in CHANNELS},
     }
-    totals = collected(
-        rows.with_columns(**sums)
+    numbers = {f"n_{channel}": (nw.col("channel") == channel).cast(nw.Int32) for channel in CHANNELS}
+    totals = (
+        rows.with_columns(**money, **numbers)
         .group_by(*by)
-        .agg(nw.len().cast(nw.Int32).alias("n_transactions"), *(nw.col(name).sum().cast(nw.Int64) for name in sums))
+        .agg(
+            *(nw.col(name).sum().cast(nw.Int64) for name in money),
+            nw.len().cast(nw.Int32).alias("n_transactions"),
+            *(nw.col(name).sum().cast(nw.Int32) for name in numbers),
+        )
     )
-    days = collected(
-        rows.filter(kind.is_in(kinds), nw.col("initiated_by").is_in(initiators))
+    days = (
+        rows.filter(kind.is_in(policy.activity_kinds), nw.col("initiated_by").is_in(policy.activity_initiators))
         .group_by(*by, "booked_on")
         .agg(nw.len().alias("n"))
         .group_by(*by)
         .agg(nw.len().cast(nw.Int32).alias("n_active_days"), nw.col("booked_on").max().alias("last_active_on"))
     )
-    return totals.join(days, on=by, how="left").with_columns(
-        pl.col("n_active_days").fill_null(0), pl.col(f"n_{channel}" for channel in CHANNELS).cast(pl.Int32)
-    )
+    return [totals, days]
 
 
-def within(rows: nw.LazyFrame, parts: nw.LazyFrame) -> nw.LazyFrame:
-    """The rows of the accounts in `parts`, each with the period (starts_on, ends_on) it is booked in."""
-    return rows.join(parts, on="account_id", how="inner").filter(
-        nw.col("booked_on") >= nw.col("starts_on"), nw.col("booked_on") <= nw.col("ends_on")
-    )
-
-
-def flows_until(rows: nw.LazyFrame, days: nw.LazyFrame) -> pl.DataFrame:
-    """What flowed in the month up to the end of each day asked for.
-
-    Parameters
-    ----------
-    rows
-        account_id, booked_on, amount.
-    days
-        account_id, on.
-
-    Returns
-    -------
-    pl.DataFrame
-        account_id, on, flow; a day before any row is absent.
-    """
-    return collected(
-        rows.join(days, on="account_id", how="inner")
-        .filter(nw.col("booked_on") <= nw.col("on"))
-        .group_by("account_id", "on")
-        .agg(nw.col("amount").sum().cast(nw.Int64).alias("flow"))
+def within(rows: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the accounts in `parts`, each with the start of the period in which it is booked."""
+    return (
+        rows.join(parts.select("account_id", "starts_on", "ends_on"), on="account_id")
+        .filter(pl.col("booked_on").is_between("starts_on", "ends_on"))
+        .drop("ends_on")
     )

@@ -9,8 +9,9 @@ import polars as pl
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.panel import spans as accounts
+from crmlab.panel.align import beside, by_account
 from crmlab.panel.calendar import month_ends, periods
-from crmlab.panel.flows import COUNTS, LARGEST, MONEY, entries, flows, flows_until, into, within
+from crmlab.panel.flows import COUNTS, LARGEST, MONEY, collected, entries, flows, of_accounts, within
 
 COLUMNS = [
     "account_id", "month", "starts_on", "ends_on", "days", "opening", "inflow", "outflow", "own_transfer", "interest",
@@ -47,112 +48,102 @@ def monthly_facts(bank: Bank, engine: str = "polars") -> Iterator[pl.DataFrame]:
     spans = accounts.spans(bank)
     month_only = spans.filter(pl.col("history_kind") == "month_end")["account_id"]
     cuts, resets, stated = accounts.cuts(bank), accounts.resets(bank), accounts.stated_balance_days(bank)
-    standing = spans.drop("history_kind")
+    balances = by_account(spans["account_id"], spans["opening"], None)
     for month in month_ends(bank.history_from, bank.as_of):
-        first = month.replace(day=1)
-        rows = entries(bank, month, engine)
-        frame = _month(
-            periods(standing, cuts, month),
-            rows,
-            resets.filter(pl.col("on").is_between(first, month)),
-            bank,
-            month,
-            engine,
+        alive, cut = (
+            frame.with_columns(opening=balances.gather(frame["account_id"]))
+            for frame in periods(spans.select("account_id", "starts_on", "ends_on"), cuts, month)
         )
-        standing = (
-            standing.filter(pl.col("ends_on") > month)
-            .join(
-                frame.group_by("account_id").agg(pl.col("closing").last()),
-                on="account_id",
-                how="left",
-                maintain_order="left",
-            )
-            .with_columns(opening=pl.coalesce("closing", "opening"))
-            .drop("closing")
-        )
+        days = resets.filter(pl.col("on").is_between(month.replace(day=1), month))
+        days = days.with_columns(opening=balances.gather(days["account_id"]))
+        frame = _month(alive, cut, days, bank, month, engine)
+        balances = balances.scatter(frame["account_id"], frame["closing"])
         yield _averages_known(frame, month_only, stated, month)
 
 
 def _month(
-    spans: pl.DataFrame, rows: nw.LazyFrame, resets: pl.DataFrame, bank: Bank, month: date, engine: str
+    alive: pl.DataFrame, cut: pl.DataFrame, days: pl.DataFrame, bank: Bank, month: date, engine: str
 ) -> pl.DataFrame:
-    life = (bank.policy.activity_kinds, bank.policy.activity_initiators)
-    parts = spans.filter("is_part").select("account_id", "starts_on", "ends_on")
-    moved = spans.filter(~pl.col("is_part")).join(
-        flows(rows, ["account_id"], month, *life), on="account_id", how="left", maintain_order="left"
+    rows = entries(bank, month, engine)
+    detailed = pl.concat([cut.select("account_id"), days.select("account_id")])
+    totals, active, details = collected(
+        [*flows(rows, ["account_id"], month, bank.policy), of_accounts(rows, detailed, engine)]
     )
-    if not parts.is_empty():
-        by_part = flows(within(rows, into(parts, engine)), ["account_id", "starts_on"], month, *life)
-        cut = spans.filter("is_part").join(by_part, on=["account_id", "starts_on"], how="left")
-        moved = pl.concat([moved, cut.select(moved.columns)])
-    moved = moved.with_columns(pl.col(*MONEY, "weighted", *COUNTS).fill_null(0)).sort("account_id", "starts_on")
-    _fits(moved, month)
-    valued = _valuations(resets, spans, rows, month, engine)
-    return _balanced(moved, valued, month)
+    _fits([alive["opening"], totals["weighted"]], month)
+    valued = _valuations(days, details, month)
+    frame = _balanced(alive, totals, active, valued, ["account_id"], month)
+    if cut.is_empty():
+        return frame
+    parts = flows(nw.from_native(within(details, cut).lazy()), ["account_id", "starts_on"], month, bank.policy)
+    of_parts = _balanced(cut, *collected(parts), valued, ["account_id", "starts_on"], month)
+    return pl.concat([frame, of_parts])
 
 
-def _valuations(
-    resets: pl.DataFrame, spans: pl.DataFrame, rows: nw.LazyFrame, month: date, engine: str
-) -> pl.DataFrame:
-    """What the resets of a month add to an account beyond its flows, dated."""
-    days = resets.join(spans.group_by("account_id").agg(pl.col("opening").first()), on="account_id")
-    if days.is_empty():
-        return days.select("account_id", "on", valued=pl.lit(0, pl.Int64), weighted_value=pl.lit(0, pl.Int64))
-    known = flows_until(rows, into(days.select("account_id", "on"), engine))
+def _valuations(days: pl.DataFrame, details: pl.DataFrame, month: date) -> pl.DataFrame:
+    """What the balances taken on some days of a month add to an account beyond its flows."""
+    flowed = (
+        days.join(details.select("account_id", "booked_on", "amount"), on="account_id")
+        .filter(pl.col("booked_on") <= pl.col("on"))
+        .group_by("account_id", "on")
+        .agg(flow=pl.col("amount").sum())
+    )
     before = pl.col("balance").shift(1).over("account_id")
+    since = pl.col("flow").diff().over("account_id").fill_null(pl.col("flow"))
     return (
-        days.join(known, on=["account_id", "on"], how="left")
+        days.join(flowed, on=["account_id", "on"], how="left")
         .with_columns(pl.col("flow").fill_null(0))
         .sort("account_id", "on")
-        .with_columns(flowed=pl.col("flow").diff().over("account_id").fill_null(pl.col("flow")))
         .select(
             "account_id",
             "on",
-            valued=pl.col("balance") - pl.coalesce(before, pl.col("opening"), pl.lit(0)) - pl.col("flowed"),
+            valued=pl.col("balance") - pl.coalesce(before, pl.col("opening"), pl.lit(0)) - since,
         )
         .with_columns(weighted_value=pl.col("valued") * (month.day + 1 - pl.col("on").dt.day().cast(pl.Int64)))
     )
 
 
-def _balanced(moved: pl.DataFrame, valued: pl.DataFrame, month: date) -> pl.DataFrame:
+def _balanced(
+    spans: pl.DataFrame, totals: pl.DataFrame, active: pl.DataFrame, valued: pl.DataFrame, by: list[str], month: date
+) -> pl.DataFrame:
     """Periods with their flows and valuations, from opening to closing."""
-    if valued.is_empty():
-        moved = moved.with_columns(
-            valued=pl.lit(0, pl.Int64), weighted_value=pl.lit(0, pl.Int64), is_reset=pl.lit(None, pl.Boolean)
-        )
-    else:
-        of_period = (
-            moved.select("account_id", "starts_on", "ends_on")
-            .join(valued, on="account_id")
-            .filter(pl.col("on").is_between("starts_on", "ends_on"))
-            .group_by("account_id", "starts_on")
-            .agg(pl.col("valued", "weighted_value").sum(), is_reset=pl.lit(True))
-        )
-        moved = moved.join(of_period, on=["account_id", "starts_on"], how="left", maintain_order="left").with_columns(
-            pl.col("valued", "weighted_value").fill_null(0)
-        )
+    moved = beside(beside(spans, totals, by), active, by).lazy()
+    moved = _with_valuations(moved, spans, valued).with_columns(pl.col(*MONEY, "weighted", *COUNTS).fill_null(0))
     flow = pl.col("inflow") - pl.col("outflow") + pl.col("own_transfer") + pl.col("interest") + pl.col("fees")
+    moved = moved.with_columns(
+        net=flow + pl.col("valued"), days=(pl.col("ends_on") - pl.col("starts_on")).dt.total_days().cast(pl.Int32) + 1
+    )
+    if "starts_on" in by:
+        earlier = (pl.col("net").cum_sum() - pl.col("net")).over("account_id")
+        moved = moved.with_columns(opening=pl.col("opening") + earlier)
     short = month.day - pl.col("ends_on").dt.day().cast(pl.Int64)
-    net = flow + pl.col("valued")
-    if moved["is_part"].any():
-        opening = pl.col("opening") + (net.cum_sum() - net).over("account_id")
-    else:
-        opening = pl.col("opening")
+    weighted = pl.col("weighted") + pl.col("weighted_value") - short * pl.col("net")
     return (
-        moved.with_columns(opening=opening, net=net, days=(pl.col("ends_on") - pl.col("starts_on")).dt.total_days() + 1)
-        .with_columns(
+        moved.with_columns(
             month=pl.lit(month),
             # A first stated balance ends the ignorance about an account, but is no movement of it.
-            valuation=pl.when(pl.col("opening").is_not_null() | pl.col("is_reset").is_null()).then("valued"),
+            valuation=pl.when(pl.col("opening").is_not_null() | ~pl.col("is_reset")).then("valued"),
             fx=pl.lit(0, pl.Int64),
             closing=pl.coalesce(pl.col("opening") + pl.col("net"), pl.when("is_reset").then("net")),
-            balance_days=pl.col("opening") * pl.col("days")
-            + pl.col("weighted")
-            + pl.col("weighted_value")
-            - short * pl.col("net"),
+            balance_days=pl.col("opening") * pl.col("days") + weighted,
         )
-        .with_columns(pl.col("days").cast(pl.Int32))
         .select(COLUMNS)
+        .collect()
+    )
+
+
+def _with_valuations(moved: pl.LazyFrame, spans: pl.DataFrame, valued: pl.DataFrame) -> pl.LazyFrame:
+    if valued.is_empty():
+        zero = pl.lit(0, pl.Int64)
+        return moved.with_columns(valued=zero, weighted_value=zero, is_reset=pl.lit(False))
+    of_period = (
+        spans.select("account_id", "starts_on", "ends_on")
+        .join(valued, on="account_id")
+        .filter(pl.col("on").is_between("starts_on", "ends_on"))
+        .group_by("account_id", "starts_on")
+        .agg(pl.col("valued", "weighted_value").sum(), is_reset=pl.lit(True))
+    )
+    return moved.join(of_period.lazy(), on=["account_id", "starts_on"], how="left", maintain_order="left").with_columns(
+        pl.col("valued", "weighted_value").fill_null(0), pl.col("is_reset").fill_null(False)
     )
 
 
@@ -171,15 +162,12 @@ def _averages_known(frame: pl.DataFrame, month_only: pl.Series, stated: pl.DataF
     return frame
 
 
-def _fits(frame: pl.DataFrame, month: date) -> None:
+def _fits(columns: list[pl.Series], month: date) -> None:
     """Stop before a balance times its days could wrap; Polars would do so silently."""
-    largest = max((abs(value) for name in ("opening", "weighted") for value in _ends(frame[name])), default=0)
+    ends = [value for column in columns for value in (column.min(), column.max()) if value is not None]
+    largest = max(map(abs, ends), default=0)
     if largest * 62 > LARGEST:
         raise InputError(
             f"A balance of {month:%Y-%m} is too large for 64 bits of minor units (largest sum: {largest}). "
             "Check the amounts and minor_digits in policy.toml."
         )
-
-
-def _ends(column: pl.Series) -> list[int]:
-    return [value for value in (column.min(), column.max()) if value is not None]
