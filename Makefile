@@ -32,7 +32,7 @@ test-code: .venv/.test .venv/.browser ## unit tests, properties, doctests, layer
 test-notebooks: .venv/.test .venv/.browser data/mart/CURRENT ## run every notebook
 	CRMLAB_MART=$(CURDIR)/data/mart $(PYTEST) --nbval-lax --nbval-current-env notebooks
 
-test-pages: .venv/.test .venv/.browser data/mart/CURRENT ## pages in a real browser
+test-pages: .venv/.test .venv/.browser ## pages in a real browser
 	$(PYTEST) -m browser
 
 test-all: test ## the same and the slow proofs
