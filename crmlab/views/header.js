@@ -24,21 +24,22 @@ function render({ model, el }) {
       performance.mark("crmlab-go");
       model.set("page", page);
       model.save_changes();
-      show(true);
     };
     nav.append(link);
     return [page, link];
   });
-  const show = (push) => {
+  const show = () => {
     const page = model.get("page");
     const customer = model.get("customer");
     for (const [name, link] of links) name === page ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
     document.title = `${model.get("pages")[page] ?? page} · ${model.get("name")}`;
     if (!window.crmlabServed) return; // a notebook's address is not ours
     const address = new URL(location);
+    const before = address.searchParams.get("page");
     address.searchParams.set("page", page);
     customer ? address.searchParams.set("customer", customer) : address.searchParams.delete("customer");
-    if (address.href !== location.href) push ? history.pushState(null, "", address) : history.replaceState(null, "", address);
+    if (address.href === location.href) return;
+    history[before && before !== page ? "pushState" : "replaceState"](null, "", address);
   };
   const back = () => {
     const page = new URL(location).searchParams.get("page");
@@ -50,9 +51,9 @@ function render({ model, el }) {
 
   bar.append(name, nav, facts);
   el.append(bar);
-  model.on("change:page change:customer", () => show(false));
+  model.on("change:page change:customer", show);
   window.addEventListener("popstate", back);
-  show(false);
+  show();
   document.getElementById("crmlab-loading")?.remove();
   return () => window.removeEventListener("popstate", back);
 }

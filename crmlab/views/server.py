@@ -12,12 +12,14 @@ from jupyter_client.channels import AsyncZMQSocketChannel
 from tornado.web import HTTPError, RedirectHandler, RequestHandler
 from traitlets.config import Config
 from voila.app import Voila
+from voila.tornado.handler import TornadoVoilaHandler
 
 from crmlab.errors import InputError
 from crmlab.views.plotly_view import plotly_js
 
 VIEWS = Path(__file__).parent
 DASHBOARDS = VIEWS.parents[1] / "dashboards"
+NEEDED = ("/api/kernels", "/voila/static", "/voila/labextensions", "/voila/query", "/voila/api/shutdown")
 SLICE = 0.5  # seconds; a lost wake-up costs at most this
 
 
@@ -45,7 +47,7 @@ def serve(mart: Path, port: int = 8866, host: str = "127.0.0.1", pool: int = 2) 
     AsyncZMQSocketChannel.get_msg = _get_msg
     names = {name.split("-")[0]: name for name in assets()}
     settings = {
-        "Voila": {"ip": host, "port": port, "notebook_path": str(DASHBOARDS / "crmlab.ipynb"), "log_level": "WARN"},
+        "Voila": {"ip": host, "port": port, "notebook_path": str(DASHBOARDS / "crmlab.ipynb"), "log_level": "ERROR"},
         "VoilaConfiguration": {"default_pool_size": pool, "resources": {"crmlab": names}},
     }
     server = Server.instance(config=Config(settings), config_file_paths=[str(DASHBOARDS)])
@@ -58,15 +60,24 @@ class Server(Voila):
     """Voilà with our handlers before its own."""
 
     def init_handlers(self) -> list:
-        """Our assets and redirects first; what is left of Voilà's own list serves the app and its kernel."""
-        everything = [handler for handler in super().init_handlers() if "/voila/files" not in handler[0]]
-        ours = [
+        """Our assets, what a page needs of Voilà's own list, the app at the root, and nothing else."""
+        *theirs, (_, _, settings) = super().init_handlers()
+        return [
             (r"/crmlab/(.*)", Asset, {"assets": assets()}),
-            (r"/voila/(?:files|tree|api/contents)(?:/.*)?", Nothing),
             (r"/voila/render/([\w-]+)\.ipynb", RedirectHandler, {"url": "/?page={0}", "permanent": False}),
+            *(handler for handler in theirs if handler[0].startswith(NEEDED)),
+            (r"/", App, settings),
+            (r"/.*", Nothing),
         ]
-        app = everything.pop()
-        return [*ours, *everything, (r"/", *app[1:]), (r"/.*", Nothing)]
+
+
+class App(TornadoVoilaHandler):
+    """The app, with the cookie that lets a page end its kernel when it is closed."""
+
+    async def get(self, path: str | None = None) -> None:
+        """Send the page as it comes."""
+        self.xsrf_token  # noqa: B018 - read to be set; without it every closed page leaves a kernel behind
+        await super().get(path)
 
 
 class Nothing(RequestHandler):

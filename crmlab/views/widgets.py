@@ -108,8 +108,8 @@ class Column:
 
         Examples
         --------
-        >>> Column("aum", "money").written(1234567, 2), Column("since", "date").written(date(2020, 2, 1), 2)
-        ('12,346', '2020-02-01')
+        >>> Column("aum", "money").written(1234567, 2), Column("n_lines", "count").written(1200, 2)
+        ('12,346', '1,200')
         """
         if value is None:
             return "–"
