@@ -230,24 +230,28 @@ def _lines(pieces: Iterator[bytes], file: str) -> Iterator[bytes]:
     rest = b""
     for piece in pieces:
         rest += piece
-        cut = rest.rfind(b"\n") + 1
-        if rest.count(b'"', 0, cut) % 2:
-            cut = rest.rfind(b"\n", 0, max(rest.rfind(b'"', 0, cut), 0)) + 1
-            while cut and rest.count(b'"', 0, cut) % 2:
-                cut = rest.rfind(b"\n", 0, cut - 1) + 1
-        if cut:
+        if cut := _last_row_end(rest):
             yield rest[:cut]
             rest = rest[cut:]
         elif len(rest) > LONGEST_ROW:
-            raise InputError(
-                f"{file} opens a quote that it does not close. Correct the quotes, or double those inside."
-            )
+            break
+    if rest.count(b'"') % 2 or len(rest) > LONGEST_ROW:
+        raise InputError(f"{file} opens a quote that it does not close. Correct the quotes, or double those inside.")
     if rest and not rest.isspace():
-        if rest.count(b'"') % 2:
-            raise InputError(
-                f"{file} opens a quote that it does not close. Correct the quotes, or double those inside."
-            )
         yield rest
+
+
+def _last_row_end(text: bytes) -> int:
+    """Where the last whole row ends: after a line break with an even number of quotes before it."""
+    cut = text.rfind(b"\n") + 1
+    if b'"' not in text:
+        return cut
+    is_open = text.count(b'"', 0, cut) % 2
+    while is_open and cut:
+        before = text.rfind(b"\n", 0, cut - 1) + 1
+        is_open ^= text.count(b'"', before, cut) % 2
+        cut = before
+    return cut
 
 
 def _frames(pieces: Iterator[bytes], file: str, share: Callable[[], float]) -> Iterator[Batch]:
@@ -274,7 +278,7 @@ def _frame(piece: bytes, names: list[str], separator: str, file: str, row: int) 
     schema = dict.fromkeys(names, pl.String)
     if not piece or piece.isspace():
         return pl.DataFrame(schema=schema)
-    nulls = [null for null in NULLS if null.encode() in piece] + [""] * (b'"' in piece)
+    nulls = [null for null in NULLS if null[:1].encode() in piece] + [""] * (b'"' in piece)
     try:
         frame = pl.read_csv(piece, has_header=False, separator=separator, schema=schema, null_values=nulls or None)
     except pl.exceptions.PolarsError:

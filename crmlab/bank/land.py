@@ -174,7 +174,9 @@ def _numbered(landing: Landing, table: str, rows: pl.DataFrame) -> pl.DataFrame:
     facts = rows.select(pl.col(no).alias("id"), pl.col(id_).alias("number"), since)
     if table == "accounts":
         digits = pl.col("currency").replace_strict(landing.policy.minor_digits, default=2, return_dtype=pl.Int64)
-        facts = facts.with_columns(rows.select("closed_on", "currency", digits.alias("digits")).get_columns())
+        facts = facts.with_columns(
+            rows.select("closed_on", pl.col("currency").cast(pl.Categorical), digits.alias("digits")).get_columns()
+        )
     landing.known[table] = facts
     return _resolved(landing, rows) if table == "customers" else rows
 

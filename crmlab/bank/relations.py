@@ -41,9 +41,6 @@ ORDER = sorted(
     TABLES, key=["branches", "products", "managers", "customers", "accounts", "campaigns", *TABLES].index
 )  # fmt: skip
 
-# What a child may need to know of its parent besides its number.
-KEPT = {"customers": ["since"], "accounts": ["opened_on", "closed_on", "currency", "digits"]}
-
 RULES: dict[str, dict[str, pl.Expr]] = {
     "accounts": {"opened_on|before customer": pl.col("opened_on") < pl.col("customer_id.since")},
     "transactions": {
@@ -60,13 +57,15 @@ RULES: dict[str, dict[str, pl.Expr]] = {
 def with_parents(rows: pl.DataFrame, table: str, known: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """Rows beside their parents: for ``account_id`` the columns ``account_id.number``, ``account_id.opened_on``...
 
-    `known` holds the loaded parents as frames of `id`, `number` and what is `KEPT` of them; a parent table that was not
-    delivered is not asked for.
+    `known` holds the loaded parents as frames of `id`, `number` (that of the row) and what else a rule needs; a parent
+    table that was not delivered is not asked for.
     """
     for column, parent in PARENTS.get(table, {}).items():
         if parent in known:
-            renamed = known[parent].rename(lambda name, column=column: f"{column}.{name}")
-            rows = rows.join(renamed, left_on=column, right_on=f"{column}.id", how="left", maintain_order="left")
+            ids = known[parent].select("id", "number")
+            found = rows.select(column).join(ids, left_on=column, right_on="id", how="left", maintain_order="left")
+            facts = known[parent].select(pl.exclude("id").gather(found["number"]).name.prefix(f"{column}."))
+            rows = rows.with_columns(facts.get_columns())
     return rows
 
 

@@ -164,9 +164,8 @@ class Reader:
 
 
 def _by_currency(frame: pl.DataFrame, name: str) -> dict[str, int]:
-    currency = pl.col("account_id.currency").fill_null("account unknown")
-    sums = frame.group_by(currency.alias("currency")).agg(pl.col(name).cast(pl.Int128).sum())
-    return {currency: int(total) for currency, total in sums.sort("currency").iter_rows()}
+    sums = frame.group_by("account_id.currency").agg(pl.col(name).cast(pl.Int128).sum())
+    return {currency or "account unknown": int(total) for currency, total in sums.iter_rows()}
 
 
 def _text(values: pl.Series) -> pl.Series:
