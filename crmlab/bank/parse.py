@@ -63,22 +63,24 @@ def decimal_comma(values: pl.Series) -> bool | None:
 
     Examples
     --------
-    >>> [decimal_comma(pl.Series([text])) for text in ("1.234,56", "1,234.56", "1234,5", "1,234")]
+    >>> [decimal_comma(pl.Series([text])) for text in ("1.234,56", "1,234.56", "0,125", "1,234")]
     [True, False, True, None]
     """
     if values.dtype != pl.String:
         return False
     digits = values.str.strip_chars(" ()+-−%").drop_nulls()
-    odd = digits.filter(digits.str.contains(",", literal=True) | digits.str.contains(r"\..*\.|\.\d{1,2}$|\.\d{4}"))
-    n_comma = odd.str.contains(r",\d{1,2}$|,\d{4,}$|\.\d{3},|\.\d{3}\.").sum()
-    n_point = odd.str.contains(r"\.\d{1,2}$|\.\d{4,}$|,\d{3}\.|,\d{3},").sum()
+    odd = digits.filter(
+        digits.str.contains(",", literal=True) | digits.str.contains(r"\..*\.|\.\d{1,2}$|\.\d{4}|^0\.\d")
+    )
+    n_comma = odd.str.contains(r"^0,\d|,\d{1,2}$|,\d{4,}$|\.\d{3},|\.\d{3}\.").sum()
+    n_point = odd.str.contains(r"^0\.\d|\.\d{1,2}$|\.\d{4,}$|,\d{3}\.|,\d{3},").sum()
     return None if n_comma == n_point == 0 else n_comma > n_point
 
 
 def _plain(text: pl.Series, comma: bool, percent: bool) -> pl.Series:
     """Numbers rewritten as an optional minus, digits and a point; null where they are not numbers."""
     point, thousands = (",", r"\.") if comma else (r"\.", ",")
-    grouped = rf"\d{{1,3}}(?:[{thousands}{GROUPS}]\d{{3}})+(?:{point}\d+)?"
+    grouped = rf"[1-9]\d{{0,2}}(?:[{thousands}{GROUPS}]\d{{3}})+(?:{point}\d+)?"
     number = rf"^(?:{grouped}|\d+(?:{point}\d*)?|{point}\d+)$"
     trimmed = pl.col("text").str.strip_chars()
     bare = trimmed.str.strip_chars("()+-−%").str.strip_chars()

@@ -14,6 +14,7 @@ import polars as pl
 from crmlab.bank import parse, relations
 from crmlab.bank.extract import Batch
 from crmlab.bank.schema import TABLES
+from crmlab.errors import InputError
 
 FAULTS = {"row": pl.UInt32, "rule": pl.String}
 UNIT_DIGITS = {"millionths": 6, "hundred-millionths": 8, None: 0}
@@ -91,7 +92,7 @@ class Reader:
             if name not in batch.rows.columns:
                 values.append(pl.Series(name, [], _read_type(column)).extend_constant(None, n))
                 continue
-            raw = _text(batch.rows[name])
+            raw = _text(batch.rows[name], batch.file)
             value = self._value(raw, name, column, batch.file).alias(name)
             values.append(value)
             if value.null_count() != raw.null_count():
@@ -168,8 +169,10 @@ def _by_currency(frame: pl.DataFrame, name: str) -> dict[str, int]:
     return {currency or "account unknown": int(total) for currency, total in sums.iter_rows()}
 
 
-def _text(values: pl.Series) -> pl.Series:
-    """Text without padding and with null for nothing, where Parquet delivers text; CSV has been through this."""
+def _text(values: pl.Series, file: str) -> pl.Series:
+    """The delivered values, with text in place of what Parquet has as categories."""
+    if values.dtype.is_nested():
+        raise InputError(f"The column {values.name} of {file} holds lists or records. Deliver one value a row.")
     if values.dtype == pl.Categorical or isinstance(values.dtype, pl.Enum):
         values = values.cast(pl.String)
     return values
