@@ -22,8 +22,10 @@ def differences(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
     controls = bank.table("balances").filter(pl.col("kind") == "control").select("account_id", "on", recorded="balance")
     wanted = controls.select("account_id").unique()
     periods = facts.select("account_id", "starts_on", "ends_on", "opening", "closing").drop_nulls()
-    periods = periods.join(wanted, on="account_id", how="semi").sort("account_id", "starts_on").collect()
-    dated = _latest(controls.collect(), periods, "starts_on").filter(pl.col("on") <= pl.col("ends_on"))
+    periods = periods.join(wanted, on="account_id", how="semi").collect(engine="streaming")
+    dated = _latest(controls.collect(), periods.sort("account_id", "starts_on"), "starts_on").filter(
+        pl.col("on") <= pl.col("ends_on")
+    )
     is_end = pl.col("on") == pl.col("ends_on")
     inside = _running(bank, dated.filter(~is_end))
     at_end = dated.filter(is_end).select("account_id", "on", "recorded", from_flows="closing")
@@ -43,8 +45,9 @@ def _running(bank: Bank, dated: pl.DataFrame) -> pl.DataFrame:
     dated = dated.join(stated, on="account_id", how="anti")
     wanted = dated.lazy().select("account_id").unique()
     booked = bank.table("transactions").join(wanted, on="account_id", how="semi")
-    booked = booked.group_by("account_id", "booked_on").agg(flow=pl.col("amount").sum()).sort("account_id", "booked_on")
-    booked = booked.select("account_id", "booked_on", upto=pl.col("flow").cum_sum().over("account_id")).collect()
+    booked = booked.group_by("account_id", "booked_on").agg(flow=pl.col("amount").sum()).collect(engine="streaming")
+    booked = booked.sort("account_id", "booked_on")
+    booked = booked.select("account_id", "booked_on", upto=pl.col("flow").cum_sum().over("account_id"))
     valued = bank.table("balances").filter(pl.col("kind") == "valuation").join(wanted, on="account_id", how="semi")
     valued = valued.select("account_id", valued_on="on", value="balance").sort("account_id", "valued_on").collect()
     is_valued = (pl.col("valued_on") >= pl.col("starts_on")).fill_null(False)
@@ -85,7 +88,7 @@ def unanchored(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
     pl.DataFrame
         account_no, opened_on
     """
-    lost = facts.filter(pl.col("opening").is_null()).select("account_id").unique()
+    lost = facts.filter(pl.col("opening").is_null()).select("account_id").unique().collect(engine="streaming").lazy()
     accounts = bank.table("accounts").join(lost, on="account_id", how="semi")
     return accounts.select("account_no", "opened_on").sort("account_no").collect()
 
@@ -157,8 +160,8 @@ def overdrafts(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
     accounts = bank.table("accounts").join(products, on="product_id", how="semi")
     below = facts.filter(pl.col("closing") < 0, pl.col("ends_on") == pl.col("month"))
     below = below.join(accounts.select("account_id", "account_no", "currency"), on="account_id")
-    first = below.sort("month").group_by("account_no", "currency").agg(pl.col("month", "closing").first())
-    return first.collect().sort("month", "account_no")
+    first = below.group_by("account_no", "currency").agg(pl.col("month", "closing").sort_by("month").first())
+    return first.collect(engine="streaming").sort("month", "account_no")
 
 
 def deviations(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
@@ -182,7 +185,7 @@ def deviations(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
     average = pl.col("balance_days") / pl.col("quarter").dt.day()
     sums = sums.with_columns(average=average.round().cast(pl.Int64))
     sums = sums.with_columns(deviation_share=pl.col("closing") / pl.col("average") - 1)
-    return sums.drop("balance_days").collect().sort("quarter", "currency", "line")
+    return sums.drop("balance_days").collect(engine="streaming").sort("quarter", "currency", "line")
 
 
 def sizes(differences: pl.DataFrame) -> pl.DataFrame:

@@ -134,7 +134,7 @@ def _money(rows: pl.LazyFrame, table: str, known: dict[str, pl.DataFrame]) -> di
         return {}
     currencies = known["accounts"].lazy().select("number", "currency")
     sums = rows.group_by("account_id").agg(pl.col(name).sum()).join(currencies, left_on="account_id", right_on="number")
-    totals = sums.group_by("currency").agg(pl.col(name).cast(pl.Int128).sum()).collect()
+    totals = sums.group_by("currency").agg(pl.col(name).cast(pl.Int128).sum()).collect(engine="streaming")
     return {currency: int(total) for currency, total in totals.iter_rows()}
 
 
