@@ -8,7 +8,7 @@ Sign: what the bank owes the customer is positive, so a loan's balance is negati
 ``opening + inflow − outflow + own_transfer + interest + fees + valuation + fx = closing``, to the minor unit.
 """
 
-from crmlab.panel.keepers import keepers
+from crmlab.panel.assignments import keepers
 from crmlab.panel.months import facts, monthly_facts
 from crmlab.panel.relationships import customers, monthly_customers
 from crmlab.panel.timeline import events, in_base_of_the_day

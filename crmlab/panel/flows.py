@@ -15,6 +15,7 @@ LARGEST = 2**63 - 1
 OUTSIDE = ["payment", "card", "cash", "transfer", "salary"]
 BETWEEN = ["own_transfer", "principal"]
 CHANNELS = ["counter", "atm", "online", "mobile", "pos"]
+NEEDED = ["account_id", "booked_on", "amount", "kind", "channel", "initiated_by"]
 MONEY = ["inflow", "outflow", "own_transfer", "interest", "fees"]
 COUNTS = ["n_transactions", *(f"n_{channel}" for channel in CHANNELS), "n_active_days"]
 
@@ -28,7 +29,10 @@ def entries(bank: Bank, month: date, engine: str) -> nw.LazyFrame:
         return into(bank.table("transactions").filter(pl.lit(False)).collect(), engine)
     _sums_fit(pl.scan_parquet(paths), month)
     native = pl.scan_parquet(paths) if engine == "polars" else duckdb.read_parquet([str(path) for path in paths])
-    rows = nw.from_native(native).lazy()
+    rows = nw.from_native(native).lazy().select(*NEEDED)
+    if isinstance(native, pl.LazyFrame):
+        # Read once: several sums are asked of the same month.
+        rows = nw.from_native(rows.to_native().collect(engine="streaming").lazy())
     return rows if month <= bank.as_of else rows.filter(nw.col("booked_on") <= nw.lit(bank.as_of))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import NamedTuple
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -9,6 +10,7 @@ import polars as pl
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.panel import spans as accounts
+from crmlab.panel.ahead import ahead
 from crmlab.panel.align import beside, by_account
 from crmlab.panel.calendar import month_ends, periods
 from crmlab.panel.flows import COUNTS, LARGEST, MONEY, collected, entries, flows, of_accounts, within
@@ -47,78 +49,99 @@ def monthly_facts(bank: Bank, engine: str = "polars") -> Iterator[pl.DataFrame]:
     """The same, one month at a time: what a large bank is built from in little memory."""
     spans = accounts.spans(bank)
     month_only = spans.filter(pl.col("history_kind") == "month_end")["account_id"]
-    cuts, resets, stated = accounts.cuts(bank), accounts.resets(bank), accounts.stated_balance_days(bank)
+    stated = accounts.stated_balance_days(bank)
     balances = by_account(spans["account_id"], spans["opening"], None)
-    for month in month_ends(bank.history_from, bank.as_of):
-        alive, cut = (
-            frame.with_columns(opening=balances.gather(frame["account_id"]))
-            for frame in periods(spans.select("account_id", "starts_on", "ends_on"), cuts, month)
-        )
-        days = resets.filter(pl.col("on").is_between(month.replace(day=1), month))
-        days = days.with_columns(opening=balances.gather(days["account_id"]))
-        frame = _month(alive, cut, days, bank, month, engine)
+    for moves in _moves(spans, bank, engine):
+        frame = _balanced_month(moves, balances)
         balances = balances.scatter(frame["account_id"], frame["closing"])
-        yield _averages_known(frame, month_only, stated, month)
+        yield _averages_known(frame, month_only, stated, moves.month)
 
 
-def _month(
-    alive: pl.DataFrame, cut: pl.DataFrame, days: pl.DataFrame, bank: Bank, month: date, engine: str
-) -> pl.DataFrame:
+class Moves(NamedTuple):
+    """What moved in a month, before anybody knows the balances it opened with."""
+
+    month: date
+    whole: pl.DataFrame
+    parts: pl.DataFrame
+    resets: pl.DataFrame
+
+
+def _moves(spans: pl.DataFrame, bank: Bank, engine: str) -> Iterator[Moves]:
+    cuts, resets = accounts.cuts(bank), accounts.resets(bank)
+    months = month_ends(bank.history_from, bank.as_of)
+    return ahead(lambda month: _moves_of(month, spans, cuts, resets, bank, engine), months, alone=engine != "polars")
+
+
+def _moves_of(
+    month: date, spans: pl.DataFrame, cuts: pl.DataFrame, resets: pl.DataFrame, bank: Bank, engine: str
+) -> Moves:
+    alive, cut = periods(spans.select("account_id", "starts_on", "ends_on"), cuts, month)
+    resets = resets.filter(pl.col("on").is_between(month.replace(day=1), month))
     rows = entries(bank, month, engine)
-    detailed = pl.concat([cut.select("account_id"), days.select("account_id")])
-    totals, active, details = collected(
-        [*flows(rows, ["account_id"], month, bank.policy), of_accounts(rows, detailed, engine)]
-    )
-    _fits([alive["opening"], totals["weighted"]], month)
-    valued = _valuations(days, details, month)
-    frame = _balanced(alive, totals, active, valued, ["account_id"], month)
-    if cut.is_empty():
-        return frame
-    parts = flows(nw.from_native(within(details, cut).lazy()), ["account_id", "starts_on"], month, bank.policy)
-    of_parts = _balanced(cut, *collected(parts), valued, ["account_id", "starts_on"], month)
-    return pl.concat([frame, of_parts])
+    special = pl.concat([cut.select("account_id"), resets.select("account_id")])
+    *totals, details = collected([*flows(rows, ["account_id"], month, bank.policy), of_accounts(rows, special, engine)])
+    whole = _moved(alive, totals, ["account_id"])
+    by = ["account_id", "starts_on"]
+    of_parts = collected(flows(nw.from_native(within(details, cut).lazy()), by, month, bank.policy))
+    return Moves(month, whole, _moved(cut, of_parts, by), _flows_to(resets, details))
 
 
-def _valuations(days: pl.DataFrame, details: pl.DataFrame, month: date) -> pl.DataFrame:
-    """What the balances taken on some days of a month add to an account beyond its flows."""
+def _moved(spans: pl.DataFrame, totals: list[pl.DataFrame], by: list[str]) -> pl.DataFrame:
+    for columns in totals:
+        spans = beside(spans, columns, by)
+    days = (pl.col("ends_on") - pl.col("starts_on")).dt.total_days().cast(pl.Int32) + 1
+    return spans.with_columns(pl.col(*MONEY, "weighted", *COUNTS).fill_null(0), days=days)
+
+
+def _flows_to(resets: pl.DataFrame, details: pl.DataFrame) -> pl.DataFrame:
+    """Each balance taken, with what flowed from the balance before it (or the month's start) to its own day."""
     flowed = (
-        days.join(details.select("account_id", "booked_on", "amount"), on="account_id")
+        resets.join(details.select("account_id", "booked_on", "amount"), on="account_id")
         .filter(pl.col("booked_on") <= pl.col("on"))
         .group_by("account_id", "on")
         .agg(flow=pl.col("amount").sum())
     )
-    before = pl.col("balance").shift(1).over("account_id")
-    since = pl.col("flow").diff().over("account_id").fill_null(pl.col("flow"))
+    flow = pl.col("flow").fill_null(0)
     return (
-        days.join(flowed, on=["account_id", "on"], how="left")
-        .with_columns(pl.col("flow").fill_null(0))
+        resets.join(flowed, on=["account_id", "on"], how="left")
         .sort("account_id", "on")
-        .select(
-            "account_id",
-            "on",
-            valued=pl.col("balance") - pl.coalesce(before, pl.col("opening"), pl.lit(0)) - since,
-        )
-        .with_columns(weighted_value=pl.col("valued") * (month.day + 1 - pl.col("on").dt.day().cast(pl.Int64)))
+        .with_columns(flow=flow.diff().over("account_id").fill_null(flow))
     )
 
 
-def _balanced(
-    spans: pl.DataFrame, totals: pl.DataFrame, active: pl.DataFrame, valued: pl.DataFrame, by: list[str], month: date
-) -> pl.DataFrame:
-    """Periods with their flows and valuations, from opening to closing."""
-    moved = beside(beside(spans, totals, by), active, by).lazy()
-    moved = _with_valuations(moved, spans, valued).with_columns(pl.col(*MONEY, "weighted", *COUNTS).fill_null(0))
+def _balanced_month(moves: Moves, balances: pl.Series) -> pl.DataFrame:
+    """The facts of a month, given the balance of every account at its start."""
+    whole, parts, resets = (
+        frame.with_columns(opening=balances.gather(frame["account_id"]))
+        for frame in (moves.whole, moves.parts, moves.resets)
+    )
+    _fits([whole["opening"], whole["weighted"]], moves.month)
+    valued = _valuations(resets, moves.month)
+    facts = _balanced(whole, valued, moves.month)
+    if parts.is_empty():
+        return facts
+    return pl.concat([facts, _balanced(parts, valued, moves.month, is_cut=True)])
+
+
+def _valuations(resets: pl.DataFrame, month: date) -> pl.DataFrame:
+    """What the balances taken on some days of a month add to an account beyond its flows."""
+    before = pl.col("balance").shift(1).over("account_id")
+    valued = pl.col("balance") - pl.coalesce(before, pl.col("opening"), pl.lit(0)) - pl.col("flow")
+    days_left = month.day + 1 - pl.col("on").dt.day().cast(pl.Int64)
+    return resets.select("account_id", "on", valued=valued, weighted_value=valued * days_left)
+
+
+def _balanced(moved: pl.DataFrame, valued: pl.DataFrame, month: date, is_cut: bool = False) -> pl.DataFrame:
+    """Periods from opening to closing."""
     flow = pl.col("inflow") - pl.col("outflow") + pl.col("own_transfer") + pl.col("interest") + pl.col("fees")
-    moved = moved.with_columns(
-        net=flow + pl.col("valued"), days=(pl.col("ends_on") - pl.col("starts_on")).dt.total_days().cast(pl.Int32) + 1
-    )
-    if "starts_on" in by:
+    rows = _with_valuations(moved, valued).with_columns(net=flow + pl.col("valued"))
+    if is_cut:
         earlier = (pl.col("net").cum_sum() - pl.col("net")).over("account_id")
-        moved = moved.with_columns(opening=pl.col("opening") + earlier)
+        rows = rows.with_columns(opening=pl.col("opening") + earlier)
     short = month.day - pl.col("ends_on").dt.day().cast(pl.Int64)
     weighted = pl.col("weighted") + pl.col("weighted_value") - short * pl.col("net")
     return (
-        moved.with_columns(
+        rows.with_columns(
             month=pl.lit(month),
             # A first stated balance ends the ignorance about an account, but is no movement of it.
             valuation=pl.when(pl.col("opening").is_not_null() | ~pl.col("is_reset")).then("valued"),
@@ -131,19 +154,22 @@ def _balanced(
     )
 
 
-def _with_valuations(moved: pl.LazyFrame, spans: pl.DataFrame, valued: pl.DataFrame) -> pl.LazyFrame:
+def _with_valuations(moved: pl.DataFrame, valued: pl.DataFrame) -> pl.LazyFrame:
     if valued.is_empty():
         zero = pl.lit(0, pl.Int64)
-        return moved.with_columns(valued=zero, weighted_value=zero, is_reset=pl.lit(False))
+        return moved.lazy().with_columns(valued=zero, weighted_value=zero, is_reset=pl.lit(False))
+    by = ["account_id", "starts_on"]
     of_period = (
-        spans.select("account_id", "starts_on", "ends_on")
+        moved.select(*by, "ends_on")
         .join(valued, on="account_id")
         .filter(pl.col("on").is_between("starts_on", "ends_on"))
-        .group_by("account_id", "starts_on")
+        .group_by(by)
         .agg(pl.col("valued", "weighted_value").sum(), is_reset=pl.lit(True))
     )
-    return moved.join(of_period.lazy(), on=["account_id", "starts_on"], how="left", maintain_order="left").with_columns(
-        pl.col("valued", "weighted_value").fill_null(0), pl.col("is_reset").fill_null(False)
+    return (
+        moved.join(of_period, on=by, how="left", maintain_order="left")
+        .lazy()
+        .with_columns(pl.col("valued", "weighted_value").fill_null(0), pl.col("is_reset").fill_null(False))
     )
 
 

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import polars as pl
 
 from crmlab.bank.read import Bank
 from crmlab.bank.schema import MILLION
 from crmlab.errors import InputError
+from crmlab.panel.align import beside
 from crmlab.panel.flows import COUNTS
 
 FLOWS = ["inflow", "outflow", "own_transfer", "interest", "fees", "valuation"]
 MONEY = ["opening", *FLOWS, "closing", "balance_days"]
+COLUMNS = [
+    "customer_id", "month", "line", "opening", *FLOWS, "fx", "closing", "balance_days", "days", "n_accounts", "n_open",
+    "n_without_balance", "n_without_average", *COUNTS, "last_active_on",
+]  # fmt: skip
+BY_SHARE = ["account_id", "share", "customer_id"]
+BY_SHARE_DESCENDING = [False, True, False]
 HUNDRED_MILLION = 10**8
 
 
@@ -53,99 +61,123 @@ def customers(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
 
 def monthly_customers(facts_of_months: Iterable[pl.DataFrame], bank: Bank) -> Iterator[pl.DataFrame]:
     """The same from facts that come one month at a time."""
-    owners, holders = _owners(bank), _joint_holders(bank)
-    rates = _rates(bank)
+    register = _register(bank)
     for frame in facts_of_months:
-        yield _month(frame, owners, holders, rates, bank)
+        yield _month(frame, register, bank)
 
 
-def _month(
-    frame: pl.DataFrame, owners: pl.DataFrame, holders: pl.DataFrame, rates: pl.DataFrame, bank: Bank
-) -> pl.DataFrame:
-    month = frame["month"][0]
-    known = frame.join(owners, on="account_id", how="left", maintain_order="left")
-    end = min(month, bank.as_of)
-    known = known.with_columns(n_open=(pl.col("closed_on").is_null() | (pl.col("closed_on") > end)).cast(pl.Int32))
-    own = _in_base(_whole_months(known), month, rates, bank)
-    if not holders.is_empty():
-        shared = own.join(holders.select("account_id").unique(), on="account_id", how="semi")
-        own = pl.concat([own.join(shared, on="account_id", how="anti"), _split(shared, holders).select(own.columns)])
-    _fits(own, month)
-    return (
-        own.group_by("customer_id", "line")
-        .agg(
-            pl.col(*MONEY, "fx").sum(),
-            pl.len().cast(pl.Int32).alias("n_accounts"),
-            pl.col("n_open", "n_without_balance", "n_without_average", *COUNTS).sum(),
-            pl.col("last_active_on").max(),
-        )
-        .with_columns(month=pl.lit(month), days=pl.lit(min(month, bank.as_of).day, pl.Int32))
-        .select(
-            "customer_id", "month", "line", "opening", *FLOWS, "fx", "closing", "balance_days", "days", "n_accounts",
-            "n_open", "n_without_balance", "n_without_average", *COUNTS, "last_active_on",
-        )
-        .sort("customer_id", "line")
-    )  # fmt: skip
+class Register(NamedTuple):
+    """What each account counts for: its place among the pairs of customer and line, and who shares it."""
+
+    accounts: pl.DataFrame
+    pairs: pl.DataFrame
+    shares: pl.DataFrame
+    rates: pl.DataFrame
 
 
-def _whole_months(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row an account: the periods of a cut month put together again."""
-    many = pl.col("account_id").is_duplicated()
-    cut = frame.filter(many)
-    if cut.is_empty():
-        return frame
-    keys = ["customer_id", "line", "currency", "month", "n_open"]
-    joined = cut.group_by("account_id", maintain_order=True).agg(
-        pl.col(*keys).first(),
-        pl.col("opening").first(),
-        pl.col("closing").last(),
-        pl.col(*FLOWS, *COUNTS).sum(),
-        pl.when(pl.col("balance_days").is_not_null().all()).then(pl.col("balance_days").sum()).alias("balance_days"),
-        pl.col("last_active_on").max(),
-    )
-    return pl.concat([frame.filter(~many).select(joined.columns), joined])
-
-
-def _owners(bank: Bank) -> pl.DataFrame:
+def _register(bank: Bank) -> Register:
     lines = bank.table("products").select("product_id", pl.col("line").cast(pl.String))
-    return (
+    owned = (
         bank.table("accounts")
         .join(lines, on="product_id", how="left")
         .select("account_id", "customer_id", "line", "currency", "closed_on")
         .collect()
     )
-
-
-def _joint_holders(bank: Bank) -> pl.DataFrame:
-    """Holders of the accounts that more than one customer has a share of; users have none."""
-    return (
+    held = (
         bank.table("holders")
         .filter(pl.col("role") != "user", pl.col("share") < MILLION, pl.col("share") > 0)
-        .select("account_id", holder_id="customer_id", share="share")
-        .sort("account_id", pl.col("share"), "holder_id", descending=[False, True, False])
+        .select("account_id", "customer_id", "share")
         .collect()
+        .join(owned.select("account_id", "line", owner_id="customer_id"), on="account_id")
+    )
+    pair = ["customer_id", "line"]
+    pairs = pl.concat([owned.select(pair), held.select(pair)]).unique().sort(pair).with_row_index("pair")
+    accounts = owned.join(pairs, on=pair).select(
+        "account_id",
+        "pair",
+        "currency",
+        "closed_on",
+        is_shared=pl.col("account_id").is_in(held["account_id"].implode()),
+    )
+    shares = held.join(pairs, on=pair).select(
+        "account_id", "share", "customer_id", holder_pair="pair", is_owner=pl.col("customer_id") == pl.col("owner_id")
+    )
+    rates = bank.table("fx_rates").select("currency", "on", "rate").sort("currency", "on").collect()
+    return Register(accounts, pairs, shares.sort(*BY_SHARE, descending=BY_SHARE_DESCENDING), rates)
+
+
+def _month(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
+    month = facts["month"][0]
+    end = min(month, bank.as_of)
+    rows = _whole_months(beside(facts, register.accounts, ["account_id"]))
+    anchored = pl.col("closing").is_not_null() & pl.col("opening").is_not_null()
+    rows = rows.with_columns(
+        pl.when(anchored).then(pl.col(MONEY)).fill_null(0),
+        n_open=(pl.col("closed_on").is_null() | (pl.col("closed_on") > end)).cast(pl.Int32),
+        n_without_balance=(~anchored).cast(pl.Int32),
+        n_without_average=(anchored & pl.col("balance_days").is_null()).cast(pl.Int32),
+    )
+    rows = _in_base(rows, month, register.rates, bank)
+    if rows["is_shared"].any():
+        shared = _split(rows.filter("is_shared"), register.shares)
+        rows = pl.concat([rows.filter(~pl.col("is_shared")), shared.select(rows.columns)])
+    _fits(rows, month)
+    sums = (
+        rows.lazy()
+        .group_by("pair")
+        .agg(
+            pl.col(*MONEY, "fx", "n_open", "n_without_balance", "n_without_average", *COUNTS).sum(),
+            pl.len().cast(pl.Int32).alias("n_accounts"),
+            pl.col("last_active_on").max(),
+        )
+        .sort("pair")
+        .collect()
+    )
+    return (
+        sums.hstack(register.pairs.select(pl.col("customer_id", "line").gather(sums["pair"])))
+        .with_columns(month=pl.lit(month), days=pl.lit(end.day, pl.Int32))
+        .select(COLUMNS)
     )
 
 
-def _split(accounts: pl.DataFrame, holders: pl.DataFrame) -> pl.DataFrame:
+def _whole_months(facts: pl.DataFrame) -> pl.DataFrame:
+    """One row an account: the periods of a cut month put together again."""
+    if facts["account_id"].n_unique() == facts.height:
+        return facts
+    many = facts["account_id"].is_duplicated()
+    days = pl.col("balance_days")
+    sums = [*FLOWS, "fx", *COUNTS]
+    joined = (
+        facts.filter(many)
+        .sort("account_id", "starts_on")
+        .group_by("account_id", maintain_order=True)
+        .agg(
+            pl.col("opening").first(),
+            pl.col("closing").last(),
+            pl.col(sums).sum(),
+            pl.when(days.is_not_null().all()).then(days.sum()).alias("balance_days"),
+            pl.col("last_active_on").max(),
+            pl.col("pair", "currency", "closed_on", "is_shared").first(),
+        )
+    )
+    return pl.concat([facts.filter(~many).select(joined.columns), joined])
+
+
+def _split(accounts: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     """Accounts by holder: money by largest remainder, ties to the larger share and then the lower number.
 
     Each column is split for itself, so a holder's sums could miss the holder's closing by a minor unit; that unit
     passes between the holders as an own transfer. Counts and activity stay with the owner.
     """
-    rows = accounts.join(holders, on="account_id").sort(
-        "account_id", "share", "holder_id", descending=[False, True, False]
-    )
-    is_owner = pl.col("holder_id") == pl.col("customer_id")
+    rows = accounts.join(shares, on="account_id").sort(*BY_SHARE, descending=BY_SHARE_DESCENDING)
     rows = rows.with_columns(_largest_remainder(pl.col(name), pl.col("share")).alias(name) for name in [*MONEY, "fx"])
-    moved = (
-        pl.col("inflow") - pl.col("outflow") + pl.col("interest") + pl.col("fees") + pl.col("valuation") + pl.col("fx")
-    )
+    moved = pl.col("inflow") - pl.col("outflow") + pl.sum_horizontal("interest", "fees", "valuation", "fx")
+    counts = [*COUNTS, "n_without_balance", "n_without_average"]
     return rows.with_columns(
         own_transfer=pl.col("closing") - pl.col("opening") - moved,
-        last_active_on=pl.when(is_owner).then("last_active_on"),
-        customer_id="holder_id",
-        **{name: pl.when(is_owner).then(name).otherwise(0).cast(pl.Int32) for name in COUNTS},
+        last_active_on=pl.when("is_owner").then("last_active_on"),
+        pair="holder_pair",
+        **{name: pl.when("is_owner").then(name).otherwise(0).cast(pl.Int32) for name in counts},
     )
 
 
@@ -158,33 +190,25 @@ def _largest_remainder(value: pl.Expr, share: pl.Expr) -> pl.Expr:
     return (part + (rank <= left_over).cast(pl.Int128)).cast(pl.Int64)
 
 
-def _in_base(frame: pl.DataFrame, month: date, rates: pl.DataFrame, bank: Bank) -> pl.DataFrame:
-    """Balances and flows in the base currency; money of accounts without a balance is left out and counted."""
-    anchored = pl.col("closing").is_not_null() & pl.col("opening").is_not_null()
-    frame = frame.with_columns(
-        n_without_balance=(~anchored).cast(pl.Int32),
-        n_without_average=(anchored & pl.col("balance_days").is_null()).cast(pl.Int32),
-    ).with_columns(pl.when(anchored).then(pl.col(MONEY)).otherwise(None).fill_null(0))
-    base = pl.col("currency") == bank.base_currency
-    at_home = frame.filter(base).with_columns(fx=pl.lit(0, pl.Int64))
-    abroad = frame.filter(~base)
-    if abroad.is_empty():
-        return at_home
+def _in_base(rows: pl.DataFrame, month: date, rates: pl.DataFrame, bank: Bank) -> pl.DataFrame:
+    """Balances and flows in the base currency; what a change of rate does to a standing balance is fx."""
+    at_home = rows["currency"] == bank.base_currency
+    if at_home.all():
+        return rows
+    abroad = rows.filter(~at_home)
     before = month.replace(day=1) - timedelta(days=1)
     pair = _rates_on(rates, abroad["currency"].unique().to_list(), before, month, bank)
     now = [name for name in MONEY if name != "opening"]
+    moved = pl.col("inflow") - pl.col("outflow") + pl.sum_horizontal("own_transfer", "interest", "fees", "valuation")
     abroad = (
         abroad.join(pair, on="currency", how="left")
         .with_columns(
             pl.col(now).pipe(converted, pl.col("numerator"), pl.col("denominator")),
             pl.col("opening").pipe(converted, pl.col("numerator_before"), pl.col("denominator")),
         )
-        .with_columns(
-            fx=pl.col("closing") - pl.col("opening") - pl.col("inflow") + pl.col("outflow")
-            - pl.sum_horizontal("own_transfer", "interest", "fees", "valuation")
-        )
-    )  # fmt: skip
-    return pl.concat([at_home, abroad.select(at_home.columns)])
+        .with_columns(fx=pl.col("closing") - pl.col("opening") - moved)
+    )
+    return pl.concat([rows.filter(at_home), abroad.select(rows.columns)])
 
 
 def converted(value: pl.Expr, numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
@@ -194,10 +218,6 @@ def converted(value: pl.Expr, numerator: pl.Expr, denominator: pl.Expr) -> pl.Ex
     twice = 2 * (product - whole * denominator)
     up = (twice > denominator) | ((twice == denominator) & (whole % 2 != 0))
     return (whole + up.cast(pl.Int128)).cast(pl.Int64)
-
-
-def _rates(bank: Bank) -> pl.DataFrame:
-    return bank.table("fx_rates").select("currency", "on", "rate").sort("currency", "on").collect()
 
 
 def _rates_on(rates: pl.DataFrame, currencies: list[str], before: date, month: date, bank: Bank) -> pl.DataFrame:
