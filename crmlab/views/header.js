@@ -53,9 +53,14 @@ function render({ model, el }) {
   el.append(bar);
   model.on("change:page change:customer", show);
   window.addEventListener("popstate", back);
+  const tall = new ResizeObserver(() => document.documentElement.style.setProperty("--crmlab-header", `${bar.offsetHeight}px`));
+  tall.observe(bar); // what sticks below it must know
   show();
   document.getElementById("crmlab-loading")?.remove();
-  return () => window.removeEventListener("popstate", back);
+  return () => {
+    tall.disconnect();
+    window.removeEventListener("popstate", back);
+  };
 }
 
 export default { render };

@@ -7,13 +7,14 @@ from html import escape
 import ipywidgets
 
 from crmlab.mart.snapshot import Mart
-from crmlab.views import theme
 from crmlab.views.book import PUBLIC
+from crmlab.views.widgets import Column
 from crmlab.views.words import named, word
 
 CARD = {
     "text": ("kind", "branch", "manager", "segment"),
-    "money": ("aum", "aum_average", "deposits", "loans", "aum_change_month", "aum_change_year"),
+    "money": ("aum", "aum_average", "deposits", "loans"),
+    "change": ("aum_change_month", "aum_change_year"),
     "count": ("n_lines", "recency_days", "frequency", "tenure_months"),
 }
 
@@ -33,18 +34,16 @@ def filters(mart: Mart) -> dict[str, ipywidgets.Dropdown]:
     """Branch, manager and kind, by the names `book.scope` knows; the managers offered follow the branch."""
     branches = [(name, branch) for branch, name in mart.page("branches").select("branch_id", "name").iter_rows()]
     managers = mart.page("managers").select("name", "manager_id", "branch_id").sort("name").rows()
-    kinds = mart.page("roster")["kind"].unique().cast(str).sort().to_list()
 
     def offered(branch: str | None) -> list[tuple[str, str | None]]:
         of_branch = [(name, manager) for name, manager, home in managers if branch in (None, home)]
         return [(word("filter.all_managers"), None), (word("filter.public"), PUBLIC), *of_branch]
 
+    kinds = [(named("kind", kind), kind) for kind in mart.page("roster")["kind"].unique().cast(str).sort()]
     chosen = {
         "branch": _choice("filter.branch", [(word("filter.all_branches"), None), *sorted(branches)]),
         "manager": _choice("filter.manager", offered(None)),
-        "kind": _choice(
-            "filter.kind", [(word("filter.all_kinds"), None), *((named("kind", kind), kind) for kind in kinds)]
-        ),
+        "kind": _choice("filter.kind", [(word("filter.all_kinds"), None), *kinds]),
     }
     chosen["branch"].observe(lambda change: setattr(chosen["manager"], "options", offered(change.new)), "value")
     return chosen
@@ -58,8 +57,8 @@ def card(customer: dict, digits: int) -> str:
     """One customer of the roster as HTML; identity stays masked."""
     rows = [(word(f"column.{name}"), named(name, customer[name] or "–")) for name in CARD["text"]]
     rows += [(word("column.since"), _text(customer["since"]))]
-    rows += [(word(f"column.{name}"), theme.money(customer[name], digits)) for name in CARD["money"]]
-    rows += [(word(f"column.{name}"), theme.whole(customer[name])) for name in CARD["count"]]
+    for form in ("money", "change", "count"):
+        rows += [(word(f"column.{name}"), Column(name, form).written(customer[name], digits)) for name in CARD[form]]
     rows += [("RFM", f"R{customer['r']} F{customer['f']} M{customer['m']}")]
     items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
     title = word("card.title", customer=customer["customer_no"])

@@ -16,10 +16,12 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from crmlab.errors import InputError
 from crmlab.views.plotly_view import plotly_js
+from crmlab.views.words import LANGUAGE, word
 
 VIEWS = Path(__file__).parent
 DASHBOARDS = VIEWS.parents[1] / "dashboards"
 NEEDED = ("/api/kernels", "/voila/static", "/voila/labextensions", "/voila/query", "/voila/api/shutdown")
+TOLD = ("loading", "late", "closed", "again", "no_script", "broken")  # what the template says
 SLICE = 0.5  # seconds; a lost wake-up costs at most this
 
 
@@ -45,10 +47,11 @@ def serve(mart: Path, port: int = 8866, host: str = "127.0.0.1", pool: int = 2) 
     _free(host, port)
     _environment(mart, host)
     AsyncZMQSocketChannel.get_msg = _get_msg
-    names = {name.split("-")[0]: name for name in assets()}
+    given = {name.split("-")[0]: name for name in assets()}
+    given["words"] = {"language": LANGUAGE} | {name: word(f"app.{name}") for name in ("name", *TOLD)}
     settings = {
         "Voila": {"ip": host, "port": port, "notebook_path": str(DASHBOARDS / "crmlab.ipynb"), "log_level": "ERROR"},
-        "VoilaConfiguration": {"default_pool_size": pool, "resources": {"crmlab": names}},
+        "VoilaConfiguration": {"default_pool_size": pool, "resources": {"crmlab": given}},
     }
     server = Server.instance(config=Config(settings), config_file_paths=[str(DASHBOARDS)])
     server.initialize([])

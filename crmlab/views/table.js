@@ -79,6 +79,7 @@ function render({ model, el }) {
     made.onclick = () => open(key);
     made.onkeydown = (event) => {
       if (event.key === "Enter" || event.key === " ") open(key);
+      else if (event.key === "Escape") open(null);
       else if (event.key === "ArrowDown") made.nextElementSibling?.focus();
       else if (event.key === "ArrowUp") made.previousElementSibling?.focus();
       else return;

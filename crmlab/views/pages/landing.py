@@ -9,7 +9,7 @@ from crmlab import policy
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
 from crmlab.views.parts import block, panel
-from crmlab.views.words import named, word
+from crmlab.views.words import word
 
 
 def page(mart: Mart, customer: str | None = None, opened: Callable | None = None) -> ipywidgets.Box:
@@ -20,16 +20,20 @@ def page(mart: Mart, customer: str | None = None, opened: Callable | None = None
         ipywidgets.HTML(f"<h1>{word('landing.title')}</h1><p>{word('landing.decides')}</p>").add_class("crmlab-title"),
         block(
             "crmlab-pair",
-            panel(word("landing.snapshot"), "", ipywidgets.HTML(_facts(mart))),
+            block(
+                "crmlab-stack",
+                panel(word("landing.snapshot"), "", ipywidgets.HTML(_facts(mart))),
+                panel(
+                    word("landing.controls"),
+                    word("landing.controls_note"),
+                    ipywidgets.HTML(_controls(told["tables"])),
+                ),
+            ),
             panel(word("landing.tables"), "", ipywidgets.HTML(_tables(told["tables"]))),
         ),
         panel(word("landing.rejects"), "", ipywidgets.HTML(_rejects(told["rejects"]))),
-        panel(word("landing.controls"), word("landing.controls_note"), ipywidgets.HTML(_controls(told["tables"]))),
-        block(
-            "crmlab-pair",
-            panel(word("landing.inputs"), "", ipywidgets.HTML(_inputs(told["inputs"]))),
-            panel(word("landing.checks"), "", ipywidgets.HTML(_checks(told["checks"]))),
-        ),
+        panel(word("landing.checks"), word("landing.checks_note"), ipywidgets.HTML(_checks(told["checks"]))),
+        panel(word("landing.inputs"), "", ipywidgets.HTML(_inputs(told["inputs"]))),
     )
 
 
@@ -98,7 +102,8 @@ def _inputs(inputs: dict) -> str:
 
 
 def _checks(checks: dict) -> str:
-    return _grid(("check", "found"), ((named("check", key), theme.whole(n)) for key, n in checks.items()), "tn")
+    verdict = word("landing.clean" if checks["is_clean"] else "landing.not_clean")
+    return f'<p class="crmlab-reading">{verdict}</p><pre class="scroll" tabindex="0">{escape(checks["report"])}</pre>'
 
 
 def _grid(head: Iterable[str], rows: Iterable[tuple], kinds: str) -> str:

@@ -39,7 +39,7 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
     cells = live(partial(_grid, mart, colours), word("grid.title"), **chosen)
     customers = table(
         lambda cells, **chosen: book.in_cells(book.scope(roster, **chosen), cells),
-        COLUMNS,
+        [column for column in COLUMNS if roster[column.name].null_count() < roster.height],
         key="customer_no",
         search=["customer_no", "name", "branch", "manager", "segment"],
         file=word("list.file"),
@@ -68,7 +68,7 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
             panel(word("grid.title"), word("grid.note"), cells, legend),
         ),
         block("crmlab-panel", block("crmlab-list-head", live(_list_title, cells=cells), _clear(cells)), customers),
-        live(partial(_card, mart), customer=customers),
+        block("crmlab-drawer", live(partial(_card, mart), customer=customers), _close(customers)),
     )
 
 
@@ -149,6 +149,12 @@ def _clear(cells: ipywidgets.Widget) -> ipywidgets.Button:
     button = ipywidgets.Button(description=word("list.clear"), disabled=True).add_class("crmlab-clear")
     button.on_click(lambda _: setattr(cells, "value", []))
     cells.observe(lambda change: setattr(button, "disabled", not change.new), "value")
+    return button
+
+
+def _close(customers: ipywidgets.Widget) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=word("card.close")).add_class("crmlab-close")
+    button.on_click(lambda _: setattr(customers, "value", None))
     return button
 
 
