@@ -92,9 +92,10 @@ def _check(chosen: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="crmlab-") as temporary, _Bar() as progress:
         bank = read(chosen.folder, as_of=chosen.as_of, landed=chosen.landed or Path(temporary), progress=progress)
         report = check(bank, panel.facts(bank))
+        text = report.text
         if chosen.rejects:
             bank.rejects.write(chosen.rejects)
-    print(report.text)
+    print(text)
     return 0 if report.is_clean else 1
 
 

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-import narwhals.stable.v2 as nw
 import polars as pl
 
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.panel import spans as accounts
 from crmlab.panel.ahead import ahead
-from crmlab.panel.align import beside, by_account
+from crmlab.panel.align import by_account
 from crmlab.panel.calendar import month_ends, periods
-from crmlab.panel.flows import COUNTS, LARGEST, MONEY, collected, entries, flows, of_accounts, within
+from crmlab.panel.flows import entries, flows, rows_of
+from crmlab.panel.moves import COUNTS, LARGEST
 
 COLUMNS = [
     "account_id", "month", "starts_on", "ends_on", "days", "opening", "inflow", "outflow", "own_transfer", "interest",
@@ -75,22 +75,14 @@ def _moves(spans: pl.DataFrame, bank: Bank, engine: str) -> Iterator[Moves]:
 def _moves_of(
     month: date, spans: pl.DataFrame, cuts: pl.DataFrame, resets: pl.DataFrame, bank: Bank, engine: str
 ) -> Moves:
-    alive, cut = periods(spans.select("account_id", "starts_on", "ends_on"), cuts, month)
+    whole, parts = periods(spans.select("account_id", "starts_on", "ends_on"), cuts, month)
     resets = resets.filter(pl.col("on").is_between(month.replace(day=1), month))
     rows = entries(bank, month, engine)
-    special = pl.concat([cut.select("account_id"), resets.select("account_id")])
-    *totals, details = collected([*flows(rows, ["account_id"], month, bank.policy), of_accounts(rows, special, engine)])
-    whole = _moved(alive, totals, ["account_id"])
-    by = ["account_id", "starts_on"]
-    of_parts = collected(flows(nw.from_native(within(details, cut).lazy()), by, month, bank.policy))
-    return Moves(month, whole, _moved(cut, of_parts, by), _flows_to(resets, details))
-
-
-def _moved(spans: pl.DataFrame, totals: list[pl.DataFrame], by: list[str]) -> pl.DataFrame:
-    for columns in totals:
-        spans = beside(spans, columns, by)
-    days = (pl.col("ends_on") - pl.col("starts_on")).dt.total_days().cast(pl.Int32) + 1
-    return spans.with_columns(pl.col(*MONEY, "weighted", *COUNTS).fill_null(0), days=days)
+    moved = flows(rows, pl.concat([whole, parts]), month, bank.policy, engine).with_columns(
+        days=(pl.col("ends_on") - pl.col("starts_on")).dt.total_days().cast(pl.Int32) + 1
+    )
+    details = rows_of(rows, resets, engine)
+    return Moves(month, moved.head(whole.height), moved.tail(parts.height), _flows_to(resets, details))
 
 
 def _flows_to(resets: pl.DataFrame, details: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from crmlab.bank.read import Bank
 from crmlab.bank.schema import MILLION
 from crmlab.errors import InputError
 from crmlab.panel.align import beside
-from crmlab.panel.flows import COUNTS
+from crmlab.panel.moves import COUNTS
 
 FLOWS = ["inflow", "outflow", "own_transfer", "interest", "fees", "valuation"]
 MONEY = ["opening", *FLOWS, "closing", "balance_days"]

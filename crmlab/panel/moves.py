@@ -1,0 +1,55 @@
+"""What counts as what in a transaction: one definition for every engine."""
+
+from datetime import date
+
+import narwhals.stable.v2 as nw
+
+from crmlab.errors import InputError
+from crmlab.policy import Policy
+
+LARGEST = 2**63 - 1
+OUTSIDE = ["payment", "card", "cash", "transfer", "salary"]
+BETWEEN = ["own_transfer", "principal"]
+CHANNELS = ["counter", "atm", "online", "mobile", "pos"]
+NEEDED = ["account_id", "booked_on", "amount", "kind", "channel", "initiated_by"]
+MONEY = ["inflow", "outflow", "own_transfer", "interest", "fees"]
+COUNTS = ["n_transactions", *(f"n_{channel}" for channel in CHANNELS), "n_active_days"]
+
+
+def columns(month: date) -> tuple[dict[str, nw.Expr], dict[str, nw.Expr]]:
+    """What is summed of each transaction: money, and numbers by channel.
+
+    A reversal takes back what it reverses: a positive one lowers outflow, a negative one inflow. `weighted` is the
+    amount times its days to the end of the month, booking day included.
+    """
+    amount, kind, zero = nw.col("amount"), nw.col("kind"), nw.lit(0)
+    outside, reversal = kind.is_in(OUTSIDE), kind == "reversal"
+    to_inflow = (outside & (amount > 0)) | (reversal & (amount < 0))
+    to_outflow = (outside & (amount < 0)) | (reversal & (amount > 0))
+    money = {
+        "inflow": nw.when(to_inflow).then(amount).otherwise(zero),
+        "outflow": nw.when(to_outflow).then(-amount).otherwise(zero),
+        "own_transfer": nw.when(kind.is_in(BETWEEN)).then(amount).otherwise(zero),
+        "interest": nw.when(kind == "interest").then(amount).otherwise(zero),
+        "fees": nw.when(kind == "fee").then(amount).otherwise(zero),
+        "weighted": amount * (month.day + 1 - nw.col("booked_on").dt.day().cast(nw.Int64)),
+    }
+    one, none = nw.lit(1, nw.Int32), nw.lit(0, nw.Int32)
+    numbers = {f"n_{name}": nw.when(nw.col("channel") == name).then(one).otherwise(none) for name in CHANNELS}
+    return money, numbers
+
+
+def signs_of_life(rows: nw.LazyFrame, policy: Policy) -> nw.LazyFrame:
+    """The rows that the policy takes for something the customer did."""
+    return rows.filter(
+        nw.col("kind").is_in(policy.activity_kinds), nw.col("initiated_by").is_in(policy.activity_initiators)
+    )
+
+
+def sums_fit(largest: int, n: int, month: date) -> None:
+    """Stop before a sum over an account's month could wrap; Polars would do so silently."""
+    if n * largest * month.day > LARGEST:
+        raise InputError(
+            f"{n} transactions of {month:%Y-%m}, the largest of {largest} minor units, are too much for 64 bits. "
+            "Check the amounts and minor_digits in policy.toml."
+        )
