@@ -1,6 +1,7 @@
 """Rows put beside rows by account number. Account numbers are dense, so a place in a list serves where a hash join
 would be the slowest step of a month."""
 
+import numpy as np
 import polars as pl
 
 
@@ -31,3 +32,30 @@ def beside(frame: pl.DataFrame, other: pl.DataFrame, by: list[str]) -> pl.DataFr
     rows = pl.int_range(other.height, dtype=pl.UInt32, eager=True)
     places = pl.repeat(None, numbers.max() + 1, dtype=pl.UInt32, eager=True).scatter(other["account_id"], rows)
     return frame.hstack(other.drop(by).select(pl.all().gather(places.gather(frame["account_id"]))))
+
+
+def sums_by(number: str, frame: pl.DataFrame, columns: list[str], latest: str) -> pl.DataFrame:
+    """Whole-number columns summed, and the latest of a date, by a column of small numbers, in its order.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> frame = pl.DataFrame({"pair": [1, 0, 1], "n": [5, 7, 6], "on": [date(2024, 1, 2), None, date(2024, 1, 1)]})
+    >>> sums_by("pair", frame, ["n"], latest="on").rows()
+    [(0, 7, None), (1, 11, datetime.date(2024, 1, 2))]
+    """
+    order = np.argsort(frame[number].to_numpy(), kind="stable")
+    numbers = frame[number].gather(order)
+    ends = (numbers != numbers.shift(-1)).fill_null(True).arg_true().to_numpy()
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    sums = {
+        name: pl.Series(
+            np.diff(np.cumsum(frame[name].to_numpy()[order], dtype=np.int64)[ends], prepend=0), dtype=frame.schema[name]
+        )
+        for name in columns
+    }
+    never = np.iinfo(np.int32).min
+    days = np.maximum.reduceat(frame[latest].to_physical().fill_null(never).to_numpy()[order], starts)
+    return pl.DataFrame(
+        {number: numbers.gather(ends), **sums, latest: pl.Series(days).replace(never, None).cast(pl.Date)}
+    )

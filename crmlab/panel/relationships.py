@@ -9,7 +9,7 @@ import polars as pl
 from crmlab.bank.read import Bank
 from crmlab.bank.schema import MILLION
 from crmlab.errors import InputError
-from crmlab.panel.align import beside
+from crmlab.panel.align import beside, sums_by
 from crmlab.panel.moves import COUNTS
 
 FLOWS = ["inflow", "outflow", "own_transfer", "interest", "fees", "valuation"]
@@ -18,6 +18,7 @@ COLUMNS = [
     "customer_id", "month", "line", "opening", *FLOWS, "fx", "closing", "balance_days", "days", "n_accounts", "n_open",
     "n_without_balance", "n_without_average", *COUNTS, "last_active_on",
 ]  # fmt: skip
+COLUMNS_TO_SUM = [*MONEY, "fx", "n_accounts", "n_open", "n_without_balance", "n_without_average", *COUNTS]
 BY_SHARE = ["account_id", "share", "customer_id"]
 BY_SHARE_DESCENDING = [False, True, False]
 HUNDRED_MILLION = 10**8
@@ -109,10 +110,11 @@ def _register(bank: Bank) -> Register:
 def _month(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
     month = facts["month"][0]
     end = min(month, bank.as_of)
-    rows = _whole_months(beside(facts, register.accounts, ["account_id"]))
     anchored = pl.col("closing").is_not_null() & pl.col("opening").is_not_null()
-    rows = rows.with_columns(
+    rows = beside(facts, register.accounts, ["account_id"]).with_columns(
         pl.when(anchored).then(pl.col(MONEY)).fill_null(0),
+        is_first=facts["account_id"].is_first_distinct(),
+        is_last=facts["account_id"].is_last_distinct(),
         n_open=(pl.col("closed_on").is_null() | (pl.col("closed_on") > end)).cast(pl.Int32),
         n_without_balance=(~anchored).cast(pl.Int32),
         n_without_average=(anchored & pl.col("balance_days").is_null()).cast(pl.Int32),
@@ -122,45 +124,17 @@ def _month(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
         shared = _split(rows.filter("is_shared"), register.shares)
         rows = pl.concat([rows.filter(~pl.col("is_shared")), shared.select(rows.columns)])
     _fits(rows, month)
-    sums = (
-        rows.lazy()
-        .group_by("pair")
-        .agg(
-            pl.col(*MONEY, "fx", "n_open", "n_without_balance", "n_without_average", *COUNTS).sum(),
-            pl.len().cast(pl.Int32).alias("n_accounts"),
-            pl.col("last_active_on").max(),
-        )
-        .sort("pair")
-        .collect()
+    rows = rows.with_columns(
+        pl.when("is_first").then(pl.col("opening")).otherwise(0),
+        pl.when("is_last").then(pl.col("closing", "n_open", "n_without_balance", "n_without_average")).otherwise(0),
+        n_accounts=pl.col("is_first").cast(pl.Int32),
     )
+    sums = sums_by("pair", rows, COLUMNS_TO_SUM, latest="last_active_on")
     return (
         sums.hstack(register.pairs.select(pl.col("customer_id", "line").gather(sums["pair"])))
         .with_columns(month=pl.lit(month), days=pl.lit(end.day, pl.Int32))
         .select(COLUMNS)
     )
-
-
-def _whole_months(facts: pl.DataFrame) -> pl.DataFrame:
-    """One row an account: the periods of a cut month put together again."""
-    if facts["account_id"].n_unique() == facts.height:
-        return facts
-    many = facts["account_id"].is_duplicated()
-    days = pl.col("balance_days")
-    sums = [*FLOWS, "fx", *COUNTS]
-    joined = (
-        facts.filter(many)
-        .sort("account_id", "starts_on")
-        .group_by("account_id", maintain_order=True)
-        .agg(
-            pl.col("opening").first(),
-            pl.col("closing").last(),
-            pl.col(sums).sum(),
-            pl.when(days.is_not_null().all()).then(days.sum()).alias("balance_days"),
-            pl.col("last_active_on").max(),
-            pl.col("pair", "currency", "closed_on", "is_shared").first(),
-        )
-    )
-    return pl.concat([facts.filter(~many).select(joined.columns), joined])
 
 
 def _split(accounts: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
@@ -185,8 +159,9 @@ def _largest_remainder(value: pl.Expr, share: pl.Expr) -> pl.Expr:
     product = value.cast(pl.Int128) * share.cast(pl.Int128)
     part = product // MILLION
     rest = product - part * MILLION
-    left_over = value.cast(pl.Int128) - part.sum().over("account_id")
-    rank = rest.rank("ordinal", descending=True).over("account_id")
+    period = ["account_id", "starts_on"]
+    left_over = value.cast(pl.Int128) - part.sum().over(period)
+    rank = rest.rank("ordinal", descending=True).over(period)
     return (part + (rank <= left_over).cast(pl.Int128)).cast(pl.Int64)
 
 
@@ -197,6 +172,7 @@ def _in_base(rows: pl.DataFrame, month: date, rates: pl.DataFrame, bank: Bank) -
         return rows
     abroad = rows.filter(~at_home)
     before = month.replace(day=1) - timedelta(days=1)
+    opened_at = pl.when("is_first").then("numerator_before").otherwise("numerator")
     pair = _rates_on(rates, abroad["currency"].unique().to_list(), before, month, bank)
     now = [name for name in MONEY if name != "opening"]
     moved = pl.col("inflow") - pl.col("outflow") + pl.sum_horizontal("own_transfer", "interest", "fees", "valuation")
@@ -204,7 +180,7 @@ def _in_base(rows: pl.DataFrame, month: date, rates: pl.DataFrame, bank: Bank) -
         abroad.join(pair, on="currency", how="left")
         .with_columns(
             pl.col(now).pipe(converted, pl.col("numerator"), pl.col("denominator")),
-            pl.col("opening").pipe(converted, pl.col("numerator_before"), pl.col("denominator")),
+            pl.col("opening").pipe(converted, opened_at, pl.col("denominator")),
         )
         .with_columns(fx=pl.col("closing") - pl.col("opening") - moved)
     )
