@@ -92,9 +92,8 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     for name in ("facts", "customers", "pages"):
         (folder / name).mkdir()
     rows = {"facts": 0, "customers": 0}
-    for done, (month, facts) in enumerate(zip(months, panel.monthly_facts(bank), strict=True)):
+    for done, (month, (facts, customers)) in enumerate(zip(months, panel.monthly(bank), strict=True)):
         progress("months", done, len(months))
-        customers = next(panel.monthly_customers([facts], bank))
         facts.write_parquet(folder / "facts" / f"{month:%Y-%m}.parquet")
         customers.write_parquet(folder / "customers" / f"{month:%Y-%m}.parquet")
         pages.add_month(month, customers)

@@ -9,8 +9,8 @@ Sign: what the bank owes the customer is positive, so a loan's balance is negati
 """
 
 from crmlab.panel.assignments import keepers
-from crmlab.panel.months import facts, monthly_facts
-from crmlab.panel.relationships import customers, monthly_customers
+from crmlab.panel.months import facts
+from crmlab.panel.relationships import customers, monthly
 from crmlab.panel.timeline import events, in_base_of_the_day
 
-__all__ = ["customers", "events", "facts", "in_base_of_the_day", "keepers", "monthly_customers", "monthly_facts"]
+__all__ = ["customers", "events", "facts", "in_base_of_the_day", "keepers", "monthly"]

@@ -8,7 +8,7 @@ import polars as pl
 
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError, near_miss
-from crmlab.panel.moves import COUNTS, NEEDED, columns, signs_of_life, sums_fit
+from crmlab.panel.moves import COUNTS, NEEDED, columns, is_act, sums_fit
 from crmlab.panel.running import running_sums
 from crmlab.policy import Policy
 
@@ -72,7 +72,7 @@ def flows(rows: nw.LazyFrame, periods: pl.DataFrame, month: date, policy: Policy
         )
     )
     days = (
-        signs_of_life(booked, policy)
+        booked.filter(is_act(policy))
         .group_by(*by, "booked_on")
         .agg(nw.len().alias("n"))
         .group_by(*by)

@@ -46,7 +46,7 @@ def facts(bank: Bank, engine: str = "polars") -> pl.LazyFrame:
 
 
 def monthly_facts(bank: Bank, engine: str = "polars") -> Iterator[pl.DataFrame]:
-    """The same, one month at a time: what a large bank is built from in little memory."""
+    """The same, one month at a time."""
     spans = accounts.spans(bank)
     month_only = spans.filter(pl.col("history_kind") == "month_end")["account_id"]
     stated = accounts.stated_balance_days(bank)

@@ -39,11 +39,9 @@ def columns(month: date) -> tuple[dict[str, nw.Expr], dict[str, nw.Expr]]:
     return money, numbers
 
 
-def signs_of_life(rows: nw.LazyFrame, policy: Policy) -> nw.LazyFrame:
-    """The rows that the policy takes for something the customer did."""
-    return rows.filter(
-        nw.col("kind").is_in(policy.activity_kinds), nw.col("initiated_by").is_in(policy.activity_initiators)
-    )
+def is_act(policy: Policy) -> nw.Expr:
+    """Whether the policy takes a transaction for something the customer did."""
+    return nw.col("kind").is_in(policy.activity_kinds) & nw.col("initiated_by").is_in(policy.activity_initiators)
 
 
 def sums_fit(largest: int, n: int, month: date) -> None:

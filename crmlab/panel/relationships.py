@@ -1,6 +1,6 @@
 """Customers: customer × month × line in the base currency, summed from facts through the holders of each account."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from crmlab.bank.read import Bank
 from crmlab.bank.schema import MILLION
 from crmlab.errors import InputError
 from crmlab.panel.align import beside, sums_by
+from crmlab.panel.months import monthly_facts
 from crmlab.panel.moves import COUNTS
 
 FLOWS = ["inflow", "outflow", "own_transfer", "interest", "fees", "valuation"]
@@ -54,17 +55,17 @@ def customers(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
     InputError
         Where an exchange rate is missing; currency and date are named.
     """
-    months = facts.select(pl.col("month").unique().sort()).collect()["month"].to_list()
-    return pl.concat(
-        monthly_customers((facts.filter(pl.col("month") == month).collect() for month in months), bank)
-    ).lazy()
-
-
-def monthly_customers(facts_of_months: Iterable[pl.DataFrame], bank: Bank) -> Iterator[pl.DataFrame]:
-    """The same from facts that come one month at a time."""
     register = _register(bank)
-    for frame in facts_of_months:
-        yield _month(frame, register, bank)
+    months = facts.select(pl.col("month").unique().sort()).collect()["month"].to_list()
+    frames = (facts.filter(pl.col("month") == month).collect() for month in months)
+    return pl.concat([_month(frame, register, bank) for frame in frames]).lazy()
+
+
+def monthly(bank: Bank) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Facts and customers of one month after the other: what a large bank is built from in little memory."""
+    register = _register(bank)
+    for frame in monthly_facts(bank):
+        yield frame, _month(frame, register, bank)
 
 
 class Register(NamedTuple):

@@ -6,7 +6,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 
-from crmlab.panel.moves import columns, signs_of_life, sums_fit
+from crmlab.panel.moves import columns, is_act, sums_fit
 from crmlab.policy import Policy
 
 DAY_BITS = 5
@@ -23,21 +23,19 @@ def running_sums(rows: pl.DataFrame, periods: pl.DataFrame, month: date, policy:
         rows = rows.sort("account_id", "booked_on")
         place = _places(rows)
     sums_fit(max(abs(rows["amount"].max() or 0), abs(rows["amount"].min() or 0)), rows.height, month)
-    lazy = nw.from_native(rows.lazy())
     money, numbers = columns(month)
-    summed = lazy.select(**money, **numbers).to_native().collect()
+    lazy = nw.from_native(rows.lazy()).select(**money, **numbers, is_act=is_act(policy))
+    summed = lazy.to_native().collect()
     start, end = stretches(place, periods, month)
-    acts = signs_of_life(lazy, policy).select("account_id", "booked_on").to_native().collect()
-    act_place = _places(acts)
-    is_new = np.diff(act_place, prepend=-1) > 0
-    acts, act_place = acts.filter(is_new), act_place[is_new]
-    first, after = stretches(act_place, periods, month)
+    acts = place[summed["is_act"].fill_null(False).to_numpy()]
+    acts = acts[np.diff(acts, prepend=-1) > 0]
+    first, after = stretches(acts, periods, month)
     return periods.with_columns(
         *(pl.Series(name, _between(summed[name], start, end)) for name in money),
         pl.Series("n_transactions", (end - start).astype(np.int32)),
         *(pl.Series(name, _between(summed[name], start, end).astype(np.int32)) for name in numbers),
         pl.Series("n_active_days", (after - first).astype(np.int32)),
-        last_active_on=_day_before(acts["booked_on"], first, after),
+        last_active_on=_last_day(acts, first, after, month),
     )
 
 
@@ -77,6 +75,8 @@ def _between(values: pl.Series, start: np.ndarray, end: np.ndarray) -> np.ndarra
     return running[end] - running[start]
 
 
-def _day_before(days: pl.Series, first: np.ndarray, after: np.ndarray) -> pl.Series:
+def _last_day(place: np.ndarray, first: np.ndarray, after: np.ndarray, month: date) -> pl.Series:
     """The last day of each stretch, null for an empty one."""
-    return days.gather(pl.select(pl.when(pl.Series(after > first)).then(pl.Series(after - 1))).to_series())
+    day = np.append(place, 0)[after - 1] & (2**DAY_BITS - 1)
+    days = pl.Series(day.astype(np.int32)) + (month.replace(day=1) - date(1970, 1, 2)).days
+    return pl.select(pl.when(pl.Series(after > first)).then(days)).to_series().cast(pl.Date)

@@ -1,0 +1,94 @@
+"""`python -m benchmarks`: every figure beside its peer, in one run, written to benchmarks/README.md."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import crmlab as crm
+from benchmarks import cases, extract, page
+from crmlab import simulate
+
+README = Path(__file__).with_name("README.md")
+MARK = "<!-- written by make bench -->"
+LIBRARIES = ["polars", "duckdb", "pandas", "lifetimes", "voila", "plotly"]
+
+
+def main() -> None:
+    """Time all cases, each in a process of its own, and write the table."""
+    rows = extract.write(cases.EXTRACT)
+    cases.bank()
+    size = sum(path.stat().st_size for path in rows.rglob("*.csv")) / 1e6
+    timed = {name: once(name) for name in ("bare", "facts", "panel", "sql", "facts_on_duckdb", "rfm", "bare")}
+    timed |= {name: once(name, 1) for name in ("pandas", "lifetimes", "landing", "scan")}
+    tables = [code(timed, size), pages(page.rows(mart()))]
+    text = README.read_text("utf-8").split(MARK)[0]
+    README.write_text("\n".join([text.rstrip(), "", MARK, machine(), "", *tables]), "utf-8")
+    print(README.read_text("utf-8"))
+
+
+def once(name: str, repeats: int = 3) -> dict:
+    """One case, in a process of its own."""
+    print(f"{name} …", flush=True)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "benchmarks.once", name, str(repeats)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def mart() -> Path:
+    """The mart of a simulated bank of 100,000 customers over 24 months."""
+    bank, folder = cases.TMP / "bank", cases.TMP / "mart"
+    if not (folder / "CURRENT").exists():
+        simulate.bank(bank, customers=100_000, months=24, seed=7)
+        crm.build(bank, "2024-12-31", folder)
+    return folder
+
+
+def machine() -> str:
+    """The line that says where and with what this was measured."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {libraries}."
+
+
+def code(timed: dict[str, dict], size: float) -> str:
+    """Cases beside their peers, as ratios of the same run."""
+
+    def row(what: str, ours: str, peer: str, goal: str, reached: str) -> str:
+        cells = [what, *(f"{timed[name]['seconds']:.2f} s, {timed[name]['peak_mb']:,.0f} MB" for name in (ours, peer))]
+        return f"| {' | '.join([*cells, goal, reached])} |"
+
+    def ratio(ours: str, peer: str) -> float:
+        return timed[ours]["seconds"] / timed[peer]["seconds"]
+
+    rows = [
+        row("facts / bare Polars pass", "facts", "bare", "≤ 2.0 ×", f"{ratio('facts', 'bare'):.1f} ×"),
+        row("facts and customers / bare Polars pass", "panel", "bare", "≤ 4 ×", f"{ratio('panel', 'bare'):.1f} ×"),
+        row("facts / plain SQL on DuckDB", "facts", "sql", "not slower", f"{1 / ratio('facts', 'sql'):.1f} × faster"),
+        row("facts / pandas", "facts", "pandas", "≥ 8 × faster", f"{1 / ratio('facts', 'pandas'):.1f} × faster"),
+        row("facts on DuckDB / plain SQL", "facts_on_duckdb", "sql", "", f"{ratio('facts_on_duckdb', 'sql'):.1f} ×"),
+        row(
+            "rfm.summary / lifetimes", "rfm", "lifetimes", "≥ 10 × faster",
+            f"{1 / ratio('rfm', 'lifetimes'):.0f} × faster",
+        ),
+        row(
+            "landing / bare scan_csv to sink_parquet", "landing", "scan", "",
+            f"{size / timed['landing']['seconds']:.0f} MB/s against {size / timed['scan']['seconds']:.0f} MB/s",
+        ),
+    ]  # fmt: skip
+    head = "| what | crmlab | peer | goal | reached |\n|---|---|---|---|---|"
+    return "\n".join(["## 10 million transactions, 200,000 accounts, 24 months", "", head, *rows, ""])
+
+
+def pages(rows: list[tuple[str, str, str]]) -> str:
+    """What the browser measured."""
+    head = "| what | goal | reached |\n|---|---|---|"
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(["## The page, at 100,000 customers", "", head, *lines, ""])
+
+
+if __name__ == "__main__":
+    main()

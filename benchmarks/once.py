@@ -1,0 +1,37 @@
+"""One case in a process of its own: `python -m benchmarks.once CASE [REPEATS]` prints its best time and peak memory."""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+from benchmarks import cases
+
+
+def prepared(name: str):
+    """What a case is given, made before the clock starts."""
+    if name in ("rfm", "lifetimes"):
+        rows = cases.rfm_rows(cases.bank())
+        return rows if name == "rfm" else rows.to_pandas()
+    return cases.bank()
+
+
+def main(name: str, repeats: int = 3) -> None:
+    """Run a case and print {"seconds": …, "peak_mb": …}."""
+    warnings.simplefilter("ignore")
+    case, seconds = getattr(cases, name), []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory(dir=cases.TMP) as folder:
+            given = Path(folder) if name in ("landing", "scan") else prepared(name)
+            start = time.perf_counter()
+            case(given)
+            seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": min(seconds), "peak_mb": peak}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
