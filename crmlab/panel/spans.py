@@ -1,5 +1,7 @@
 """What is known of each account before its flows: the days of its history, its opening balance, where it is cut."""
 
+from datetime import timedelta
+
 import polars as pl
 
 from crmlab.bank.read import Bank
@@ -46,12 +48,17 @@ def unanchored(bank: Bank) -> pl.DataFrame:
 
 
 def _anchors(bank: Bank) -> pl.LazyFrame:
-    """The last balance stated at or before the first day of history, taken back to the start of that day."""
+    """The last balance stated at or before the first day of history, taken back to the start of that day.
+
+    A balance of the day itself says no more than one of the day before; between them a control, which is there to be
+    compared, gives way to the others.
+    """
     first = bank.history_from
+    stands_from = pl.min_horizontal("on", pl.lit(first - timedelta(days=1)))
     anchors = (
         bank.table("balances")
         .filter(pl.col("kind") != "balance_days", pl.col("on") <= first)
-        .sort("account_id", "on")
+        .sort("account_id", stands_from, pl.col("kind") != "control", "on", "kind")
         .group_by("account_id", maintain_order=True)
         .last()
     )
