@@ -169,7 +169,7 @@ def test_history_cut_at_July_1993_without_anchors_knows_no_balance_of_older_acco
 
 
 def opening_stated_on_the_first_day(published: Published) -> dict[str, int]:
-    """Older accounts with one posting on the first day: the balance recorded beside it, less it, opens their history."""
+    """Older accounts with one posting on the first day: the balance beside it, less its amount, opens their history."""
     of_day = {
         account: [posting for posting in postings if posting.on == CUT]
         for account, postings in published.postings.items()
