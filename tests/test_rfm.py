@@ -99,7 +99,7 @@ def test_every_customer_has_a_segment_and_inactive_ones_are_there():
         }
     )
     found = crm.rfm.segments(crm.rfm.scores(summary))
-    assert found["segment"].to_list() == ["Inactive"] * 8 + ["Champions"] * 2
+    assert found["segment"].to_list() == ["Quiet and rare"] * 8 + ["Champions"] * 2
 
 
 def test_scores_are_within_kind_and_come_with_their_thresholds():

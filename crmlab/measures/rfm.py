@@ -190,7 +190,7 @@ def segments(scores: Scores, policy: rules.Policy | None = None) -> pl.DataFrame
     >>> rows = pl.DataFrame({"customer_id": range(5), "recency_days": [1, 2, 3, 4, None], "frequency": [9, 7, 5, 3, 0],
     ...                      "monetary": [90, 70, 50, 30, 0]})
     >>> segments(scores(rows))["segment"].to_list()
-    ['Champions', 'Champions', 'Slipping', 'Fading', 'Inactive']
+    ['Champions', 'Champions', 'Slipping', 'Fading', 'Quiet and rare']
     """
     policy = policy or rules.load()
     cells = pl.DataFrame(
