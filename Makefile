@@ -23,10 +23,9 @@ help: ## print this list
 demo: data/mart/CURRENT ## simulate a bank, build its mart and serve the pages on http://127.0.0.1:8866 (PORT=...)
 	$(BIN)/crmlab dash --mart data/mart --port $(PORT)
 
-test: test-code test-notebooks test-pages ## code, notebooks and pages; the slow proofs are in test-all
+test: lint test-code test-notebooks test-pages ## all that must pass: lint, code, notebooks and pages
 
-test-code: .venv/.test .venv/.browser ## unit tests, properties, doctests, layers and ruff
-	$(BIN)/ruff check --quiet .
+test-code: .venv/.test .venv/.browser ## unit tests, properties, doctests and layers
 	$(PYTEST)
 
 test-notebooks: .venv/.test .venv/.browser data/mart/CURRENT ## run every notebook
@@ -35,18 +34,18 @@ test-notebooks: .venv/.test .venv/.browser data/mart/CURRENT ## run every notebo
 test-pages: .venv/.test .venv/.browser ## pages in a real browser
 	$(PYTEST) -m browser
 
-test-all: test ## the same and the slow proofs
+test-all: test ## the same, and the slow proofs
 	$(PYTEST) -m slow
 
 lab: data/mart/CURRENT ## JupyterLab on notebooks/
 	$(BIN)/crmlab lab --mart data/mart
 
 bench: .venv/.test .venv/.browser ## side-by-side timings, written to benchmarks/README.md
-	$(BIN)/python -m benchmarks
+	CRMLAB_BROWSER="$$(cat .venv/.browser)" $(BIN)/python -m benchmarks
 
 lint: .venv/.test ## ruff: rules and format
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
 
 lock: .venv/.python ## write the lock files anew from pyproject.toml, keeping versions that still fit
 	$(BIN)/pip install --quiet uv
