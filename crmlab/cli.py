@@ -15,11 +15,18 @@ from crmlab.errors import InputError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; bad input ends in one sentence and exit code 2."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if not chosen.run:
+        parser.print_help()
+        return 2
     try:
         return chosen.run(chosen) or 0
     except InputError as error:
         print(f"crmlab: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"crmlab: {error.filename or 'reading or writing'}: {error.strerror}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -27,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crmlab", description="Customer relationship analytics for banks.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
 
     simulate = commands.add_parser("simulate", help="write the extracts of an invented bank whose truth is known")
     simulate.add_argument("folder", type=Path, metavar="DIR")
@@ -112,9 +120,10 @@ def _build(chosen: argparse.Namespace) -> None:
 
 def _dash(chosen: argparse.Namespace) -> int:
     from crmlab.mart import snapshot
-    from crmlab.views.server import serve
 
     snapshot.open(chosen.mart)
+    from crmlab.views.server import serve  # a second of imports, once there is something to serve
+
     return serve(chosen.mart, port=chosen.port)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -15,7 +16,7 @@ from crmlab import policy as rules
 from crmlab.bank.check import check
 from crmlab.bank.read import Bank, read
 from crmlab.mart.pages import Pages
-from crmlab.mart.publish import publish
+from crmlab.mart.publish import alone, publish
 from crmlab.mart.snapshot import FORMAT, Mart
 from crmlab.mart.snapshot import open as open_mart
 from crmlab.panel.calendar import month_ends
@@ -58,12 +59,15 @@ def build(
     Raises
     ------
     InputError
-        When the extracts cannot be used; the mart then stays as it was.
+        When the extracts cannot be used, or another process builds this mart; the mart then stays as it was.
     """
     mart = Path(mart)
-    bank = read(folder, as_of=as_of, landed=mart / "landed", policy=policy, progress=progress)
-    publish(mart, _name(bank), partial(_write, bank=bank, progress=progress))
-    return open_mart(mart)
+    with alone(mart):
+        for left in (mart / "landed").glob("*.part-*"):
+            shutil.rmtree(left)
+        bank = read(folder, as_of=as_of, landed=mart / "landed", policy=policy, progress=progress)
+        publish(mart, _name(bank), partial(_write, bank=bank, progress=progress))
+        return open_mart(mart)
 
 
 def _name(bank: Bank) -> str:
@@ -141,5 +145,10 @@ def _manifest(bank: Bank, rows: dict[str, int], report) -> dict:
         "rows": rows,
         "tables": bank.manifest["tables"],
         "rejects": bank.manifest["rejects"],
-        "checks": {"is_clean": report.is_clean, "report": report.text},
+        "checks": {
+            "is_clean": report.is_clean,
+            "balance_breaks": report.breaks.height,
+            "accounts_without_anchor": report.unanchored.height,
+            "report": report.text,
+        },
     }

@@ -126,14 +126,15 @@ class Pages:
 def _change_since(
     frame: pl.DataFrame, standings: dict[date, pl.DataFrame], month: date | None, name: str
 ) -> pl.DataFrame:
-    """AUM now less AUM at the end of `month`, nothing held then being zero; null where history does not reach back."""
+    """AUM now less AUM at the end of `month`, nothing held then being zero; null where either is not known."""
     if month is None:
         return frame.with_columns(pl.lit(None, pl.Int64).alias(name))
-    then = standings[month].select("customer_id", then="aum")
+    then = standings[month].select("customer_id", then="aum", was_there=True)
+    before = pl.when("was_there").then("then").otherwise(0)
     return (
         frame.join(then, on="customer_id", how="left")
-        .with_columns((pl.col("aum") - pl.col("then").fill_null(0)).alias(name))
-        .drop("then")
+        .with_columns((pl.col("aum") - before).alias(name))
+        .drop("then", "was_there")
     )
 
 
@@ -150,17 +151,19 @@ def _trend(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _standing(lines: pl.DataFrame) -> pl.DataFrame:
-    """One row a customer: balances by class and lines held at the month's end."""
+    """One row a customer: balances by class, null where an account's is not known, and lines held at the month's end."""
 
-    def of(*classes: str) -> pl.Expr:
-        return pl.col("class").is_in(classes)
+    def total(name: str, *classes: str, unknown: str = "n_without_balance") -> pl.Expr:
+        of = pl.col("class").is_in(classes)
+        return pl.when(pl.col(unknown).filter(of).sum() == 0).then(pl.col(name).filter(of).sum())
 
-    closing, aum = pl.col("closing"), of("deposits", "investments")
+    aum = ("deposits", "investments")
+    average = total("balance_days", *aum, unknown="n_without_average") // pl.col("days").first()
     return lines.group_by("customer_id").agg(
-        aum=closing.filter(aum).sum(),
-        aum_average=pl.col("balance_days").filter(aum).sum() // pl.col("days").first(),
-        loans=-closing.filter(of("loans")).sum(),
-        deposits=closing.filter(of("deposits")).sum(),
+        aum=total("closing", *aum),
+        aum_average=pl.when(total("closing", *aum).is_not_null()).then(average),
+        loans=-total("closing", "loans"),
+        deposits=total("closing", "deposits"),
         n_lines=(pl.col("n_open") > 0).sum().cast(pl.Int32),
         is_open=(pl.col("n_open") > 0).any(),
     )

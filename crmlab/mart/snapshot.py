@@ -95,14 +95,15 @@ def open(folder: Path | str) -> Mart:
     pointer = folder / POINTER
     if not pointer.is_file():
         raise InputError(f"There is no mart in {folder}. Build one: crmlab build FOLDER --as-of DATE --mart {folder}.")
-    snapshot = folder / SNAPSHOTS / pointer.read_text("utf-8").strip()
     try:
+        snapshot = folder / SNAPSHOTS / pointer.read_text("utf-8").strip()
         manifest = json.loads((snapshot / "manifest.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        written_as = manifest["format"]
+    except (OSError, ValueError, TypeError, KeyError):
         raise InputError(f"The mart in {folder} points to a snapshot that cannot be read. Build it again.") from None
-    if manifest.get("format") != FORMAT:
+    if written_as != FORMAT:
         raise InputError(
-            f"The mart in {folder} is of format {manifest.get('format')}, this crmlab reads format {FORMAT}. "
+            f"The mart in {folder} is of format {written_as}, this crmlab reads format {FORMAT}. "
             "Build it again with crmlab build."
         )
     return Mart(snapshot, manifest)
