@@ -72,24 +72,25 @@ def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | 
     known = frame.lazy().filter(day <= nw.lit(as_of))
     acted, turned = _signs_of_life(names, policy)
     inside = day >= nw.lit(start)
-    lately = (
+    sums = (
         known.with_columns(
             active_on=nw.when(acted).then(day),
+            active_inside_on=nw.when(acted & inside).then(day),
             turnover=nw.when(turned & inside).then(amount.abs()).otherwise(nw.lit(0)),
         )
         .group_by("customer_id")
-        .agg(nw.col("active_on").max().alias("last_active_on"), nw.col("turnover").sum().alias("monetary"))
+        .agg(
+            nw.col("active_on").max().alias("last_active_on"),
+            nw.col("active_inside_on").n_unique().alias("n_days"),
+            nw.col("active_inside_on").count().alias("n_acts"),
+            nw.len().alias("n_rows"),
+            nw.col("turnover").sum().alias("monetary"),
+        )
     )
-    often = (
-        known.filter(acted & inside)
-        .group_by("customer_id", "booked_on")
-        .agg(nw.len().alias("n"))
-        .group_by("customer_id")
-        .agg(nw.len().alias("frequency"))
-    )
-    result = _finished(lately.join(often, on="customer_id", how="left"), as_of)
+    result = _finished(sums, as_of)
     if isinstance(frame, nw.DataFrame):
-        result = result.collect(frame.implementation)
+        streamed = {"engine": "streaming"} if frame.implementation.is_polars() else {}
+        result = result.collect(frame.implementation, **streamed)
         if result.is_empty():
             raise InputError(f"as_of {as_of} is before the first transaction. Choose a later date.")
     return result.to_native()
@@ -100,7 +101,7 @@ def _days_before(day: date, n: int) -> date:
 
 
 def _signs_of_life(names: list[str], policy: rules.Policy) -> tuple[nw.Expr, nw.Expr]:
-    acted = turned = nw.col("customer_id").is_null() | ~nw.col("customer_id").is_null()
+    acted = turned = ~nw.col("booked_on").is_null()
     if "kind" in names:
         acted = nw.col("kind").is_in(policy.activity_kinds)
         turned = ~nw.col("kind").is_in(NOT_TURNOVER)
@@ -113,7 +114,8 @@ def _finished(frame: nw.LazyFrame, as_of: date) -> nw.LazyFrame:
     return frame.select(
         "customer_id",
         recency_days=(as_of.toordinal() - _ordinal(nw.col("last_active_on"))).cast(nw.Int32),
-        frequency=nw.col("frequency").fill_null(0).cast(nw.Int32),
+        # `n_unique` takes the rows that are no act, all null, for one more day.
+        frequency=(nw.col("n_days") - (nw.col("n_acts") < nw.col("n_rows")).cast(nw.Int64)).cast(nw.Int32),
         monetary=nw.col("monetary"),
     )
 
