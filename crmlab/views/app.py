@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -82,6 +83,7 @@ def app(seen: Viewer | None = None, mart: Path | str | None = None) -> ipywidget
 
 def warm(mart: Path | str | None = None) -> None:
     """Build the app before there is a viewer; `app` hands it over if it is what the viewer asks for."""
+    LOG.addHandler(logging.StreamHandler(sys.__stderr__))  # the server's log; a kernel's sys.stderr goes to the page
     try:
         opened = _open(mart)
     except InputError:

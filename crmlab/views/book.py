@@ -7,13 +7,12 @@ from datetime import date
 
 import polars as pl
 
-PUBLIC = ""  # the manager of customers who have none
+ALL = ""  # asks for everyone; None would leave a drop-down without a choice
+PUBLIC = "(public)"  # the manager of customers who have none
 
 
-def scope(
-    table: pl.DataFrame, branch: str | None = None, manager: str | None = None, kind: str | None = None
-) -> pl.DataFrame:
-    """The rows of a page table that a reader asked for; None asks for all, `PUBLIC` for customers without a manager.
+def scope(table: pl.DataFrame, branch: str = ALL, manager: str = ALL, kind: str = ALL) -> pl.DataFrame:
+    """The rows of a page table that a reader asked for; `PUBLIC` asks for customers without a manager.
 
     Examples
     --------
@@ -22,9 +21,11 @@ def scope(
     (2, 1, 3)
     """
     asked = {"branch_id": branch, "kind": kind, "manager_id": manager}
-    keep = [pl.col(column) == value for column, value in asked.items() if value is not None and value != PUBLIC]
-    if manager == PUBLIC:
-        keep.append(pl.col("manager_id").is_null())
+    keep = [
+        pl.col(column).is_null() if value == PUBLIC else pl.col(column) == value
+        for column, value in asked.items()
+        if value != ALL
+    ]
     return table.filter(*keep) if keep else table
 
 

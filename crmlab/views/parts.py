@@ -7,7 +7,7 @@ from html import escape
 import ipywidgets
 
 from crmlab.mart.snapshot import Mart
-from crmlab.views.book import PUBLIC
+from crmlab.views.book import ALL, PUBLIC
 from crmlab.views.widgets import Column
 from crmlab.views.words import named, word
 
@@ -35,22 +35,22 @@ def filters(mart: Mart) -> dict[str, ipywidgets.Dropdown]:
     branches = [(name, branch) for branch, name in mart.page("branches").select("branch_id", "name").iter_rows()]
     managers = mart.page("managers").select("name", "manager_id", "branch_id").sort("name").rows()
 
-    def offered(branch: str | None) -> list[tuple[str, str | None]]:
-        of_branch = [(name, manager) for name, manager, home in managers if branch in (None, home)]
-        return [(word("filter.all_managers"), None), (word("filter.public"), PUBLIC), *of_branch]
+    def offered(branch: str) -> list[tuple[str, str]]:
+        of_branch = [(name, manager) for name, manager, home in managers if branch in (ALL, home)]
+        return [(word("filter.all_managers"), ALL), (word("filter.public"), PUBLIC), *of_branch]
 
     kinds = [(named("kind", kind), kind) for kind in mart.page("roster")["kind"].unique().cast(str).sort()]
     chosen = {
-        "branch": _choice("filter.branch", [(word("filter.all_branches"), None), *sorted(branches)]),
-        "manager": _choice("filter.manager", offered(None)),
-        "kind": _choice("filter.kind", [(word("filter.all_kinds"), None), *kinds]),
+        "branch": _choice("filter.branch", [(word("filter.all_branches"), ALL), *sorted(branches)]),
+        "manager": _choice("filter.manager", offered(ALL)),
+        "kind": _choice("filter.kind", [(word("filter.all_kinds"), ALL), *kinds]),
     }
     chosen["branch"].observe(lambda change: setattr(chosen["manager"], "options", offered(change.new)), "value")
     return chosen
 
 
-def _choice(key: str, options: Iterable[tuple[str, str | None]]) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(description=word(key), options=list(options), index=0).add_class("crmlab-choice")
+def _choice(key: str, options: Iterable[tuple[str, str]]) -> ipywidgets.Dropdown:
+    return ipywidgets.Dropdown(description=word(key), options=list(options)).add_class("crmlab-choice")
 
 
 def card(customer: dict, digits: int) -> str:

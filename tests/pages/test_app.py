@@ -53,6 +53,9 @@ def test_a_control_redraws_every_figure_and_the_list(show, opened, roster):
     shown.wait_for(TOTAL, roster.filter(pl.col("branch_id") == branch).height)
     offered = shown.page.get_by_label("Manager").locator("option").all_inner_texts()
     theirs = opened.page("managers").filter(pl.col("branch_id") == branch)["name"].sort().to_list()
+    shown.page.get_by_label("Branch").select_option(label="All branches")
+    shown.wait_for(TOTAL, roster.height)
+    assert shown.page.get_by_label("Branch").evaluate("select => select.selectedOptions[0].text") == "All\xa0branches"
     assert [name.replace("\xa0", " ") for name in offered[2:]] == theirs  # ipywidgets keeps spaces apart
 
 

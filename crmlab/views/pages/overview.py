@@ -72,13 +72,13 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
     )
 
 
-def _count(roster: pl.DataFrame, **chosen: str | None) -> str:
+def _count(roster: pl.DataFrame, **chosen: str) -> str:
     n = book.scope(roster, **chosen).height
     words = word("filter.count", n=theme.whole(n), of=theme.whole(roster.height)) if n else word("filter.none")
     return f'<span class="crmlab-count" role="status">{words}</span>'
 
 
-def _tiles(mart: Mart, **chosen: str | None) -> str:
+def _tiles(mart: Mart, **chosen: str) -> str:
     months = book.headline(book.scope(mart.page("heads"), **chosen), book.scope(mart.page("trend"), **chosen))
     rows = {row["measure"]: row for row in book.movement(months)}
     if not rows:
@@ -112,12 +112,12 @@ def _tiles(mart: Mart, **chosen: str | None) -> str:
     return f'<div class="crmlab-tiles">{"".join(tiles)}</div>'
 
 
-def _balances(mart: Mart, **chosen: str | None) -> go.Figure:
+def _balances(mart: Mart, **chosen: str) -> go.Figure:
     frame = book.balances(book.scope(mart.page("trend"), **chosen), mart.minor_digits)
     return balances.over_time(frame, mart.base_currency)
 
 
-def _deviation(mart: Mart, **chosen: str | None) -> str:
+def _deviation(mart: Mart, **chosen: str) -> str:
     found = book.deviation(book.balances(book.scope(mart.page("trend"), **chosen), mart.minor_digits))
     if found is None:
         return ""
@@ -126,13 +126,13 @@ def _deviation(mart: Mart, **chosen: str | None) -> str:
     return f'<p class="crmlab-reading">{words}</p>'
 
 
-def _grid(mart: Mart, colours: dict[str, str], **chosen: str | None) -> go.Figure:
+def _grid(mart: Mart, colours: dict[str, str], **chosen: str) -> go.Figure:
     return grid.recency_frequency(
         book.cells(book.scope(mart.page("roster"), **chosen)), colours, mart.manifest["bands"]
     )
 
 
-def _legend(roster: pl.DataFrame, colours: dict[str, str], **chosen: str | None) -> str:
+def _legend(roster: pl.DataFrame, colours: dict[str, str], **chosen: str) -> str:
     items = (
         f'<li><i class="dot" style="background:{colours[name]}"></i>{escape(name)} <b>{theme.whole(n)}</b></li>'
         for name, n in book.segments(book.scope(roster, **chosen), list(colours))

@@ -1,0 +1,169 @@
+"""Widgets: redrawn once a change, only what is in sight is sent, and files that no spreadsheet runs."""
+
+import io
+import re
+import zipfile
+
+import ipywidgets
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+
+from crmlab.views.plotly_view import PlotlyView, plotly_js
+from crmlab.views.widgets import Column, download, live, table
+
+LIST = pl.DataFrame(
+    {
+        "customer_id": pl.Series([0, 1, 2, 3], dtype=pl.Int32),
+        "customer_no": ["C1", "C2", "C3", "C4"],
+        "name": ["W…", None, "=SUM(A1)", "@x"],
+        "aum": [3_00, 1_50, None, 2_25],
+        "since": pl.Series(["2020-01-31", None, "2021-02-28", "2022-03-31"]).str.to_date(),
+    }
+)
+COLUMNS = [Column("customer_no"), Column("name"), Column("aum", "money")]
+
+
+def made(rows=lambda: LIST, size=2, **controls):
+    return table(
+        rows,
+        COLUMNS,
+        key="customer_no",
+        search=["customer_no", "name"],
+        file="f",
+        digits=2,
+        sort="aum",
+        size=size,
+        **controls,
+    )
+
+
+def test_a_figure_is_drawn_at_once_and_again_on_a_change():
+    number = ipywidgets.IntSlider(1)
+    view = live(lambda n: go.Figure(go.Bar(y=[n])), n=number)
+    number.value = 7
+    assert view.figure["data"][0]["y"] == [7]
+
+
+def test_controls_that_change_together_draw_once_for_each_state():
+    drawn = []
+    branch = ipywidgets.Dropdown(options=["all", "B1"])
+    manager = ipywidgets.Dropdown(options=["all", "M1"])
+    branch.observe(lambda _: setattr(manager, "options", ["all", "M2"]), "value")
+    live(lambda **values: drawn.append(values) or "", branch=branch, manager=manager)
+    branch.value = "B1"
+    assert drawn == [{"branch": "all", "manager": "all"}, {"branch": "B1", "manager": "all"}]
+
+
+def test_a_clicked_figure_is_a_control():
+    view = PlotlyView(go.Figure())
+    shown = live(lambda cells: str(cells), cells=view)
+    view.value = [[5, 4]]
+    assert shown.value == "[[5, 4]]"
+
+
+def test_a_draw_that_fails_shows_a_sentence_and_recovers(caplog):
+    number = ipywidgets.IntSlider(1)
+    view = live(lambda n: go.Figure(go.Bar(y=[10 // n])), n=number)
+    number.value = 0
+    assert "could not be drawn" in view.figure["layout"]["annotations"][0]["text"]
+    assert "ZeroDivisionError" in caplog.text
+    number.value = 5
+    assert view.figure["data"][0]["y"] == [2]
+
+
+def test_plotly_is_sent_only_to_who_asks(monkeypatch):
+    sent = []
+    view = PlotlyView(go.Figure())
+    monkeypatch.setattr(PlotlyView, "send", lambda self, content, buffers=None: sent.append(len(buffers[0])))
+    view._send_plotly(view, {"want": "tea"}, [])
+    view._send_plotly(view, {"want": "plotly.js"}, [])
+    assert sent == [plotly_js().stat().st_size]
+
+
+def test_only_the_rows_in_sight_are_sent_largest_first_and_nothing_last():
+    widget = made()
+    assert widget.page["keys"] == ["C1", "C4"]
+    assert widget.page["range"] == "1–2 of 4"
+    widget.ask = {**widget.ask, "from": 2}
+    assert widget.page["keys"] == ["C2", "C3"]
+    assert widget.page["rows"][1] == ["C3", "=SUM(A1)", "–"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "keys"),
+    [
+        ({"sort": "customer_no", "down": False}, ["C1", "C2"]),
+        ({"sort": "customer_no", "down": True}, ["C4", "C3"]),
+        ({"search": "sum("}, ["C3"]),
+        ({"search": "c4"}, ["C4"]),
+        ({"search": "nobody"}, []),
+        ({"from": 99}, ["C2", "C3"]),
+        ({"from": -5}, ["C1", "C4"]),
+    ],
+)
+def test_what_a_reader_asks_for(ask, keys):
+    widget = made()
+    widget.ask = {**widget.ask, **ask}
+    assert widget.page["keys"] == keys
+
+
+def test_a_filter_starts_at_the_first_page_and_keeps_sort_and_search():
+    only = ipywidgets.Dropdown(options=[4, 3])
+    widget = made(rows=lambda n: LIST.head(n), n=only)
+    widget.ask = {"sort": "customer_no", "down": True, "search": "c", "from": 2}
+    only.value = 3
+    assert widget.page["keys"] == ["C3", "C2"]
+    assert widget.ask["search"] == "c"
+
+
+def test_an_empty_list_has_no_range():
+    assert made(rows=lambda: LIST.clear()).page == {
+        "rows": [],
+        "keys": [],
+        "from": 0,
+        "size": 2,
+        "total": 0,
+        "range": "",
+    }
+
+
+def test_a_download_is_the_filtered_sorted_list(monkeypatch):
+    sent = []
+    widget = made()
+    monkeypatch.setattr(type(widget), "send", lambda self, content, buffers=None: sent.append((content, buffers[0])))
+    widget.ask = {**widget.ask, "sort": "customer_no", "down": True, "search": "c"}
+    widget._handle_custom_msg({"want": "csv"}, [])
+    widget._handle_custom_msg({"want": "exe"}, [])
+    [(content, file)] = sent
+    assert content["file"] == "f.csv"
+    assert [line.split(",")[0] for line in file.decode("utf-8-sig").splitlines()] == [
+        "Customer",
+        "C4",
+        "C3",
+        "C2",
+        "C1",
+    ]
+
+
+def test_csv_opens_in_a_spreadsheet_without_running_a_customer_s_name():
+    content, _ = download(LIST, "csv", 2)
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.decode("utf-8-sig").splitlines() == [
+        "Customer,Name,AUM,Since",
+        "C1,W…,3.00,2020-01-31",
+        "C2,,1.50,",
+        "C3,'=SUM(A1),,2021-02-28",
+        "C4,'@x,2.25,2022-03-31",
+    ]
+
+
+def test_excel_holds_the_same_and_no_formula():
+    content, _ = download(LIST, "xlsx", 2)
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        texts = book.read("xl/sharedStrings.xml").decode()
+    assert len(re.findall("<row ", sheet)) == 5
+    assert "<f>" not in sheet
+    assert "'=SUM(A1)" in texts
+    assert "<v>1.5</v>" in sheet
