@@ -151,7 +151,7 @@ def _trend(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _standing(lines: pl.DataFrame) -> pl.DataFrame:
-    """One row a customer: balances by class, null where an account's is not known, and lines held at the month's end."""
+    """One row a customer: balances by class, null where an account's is unknown, and lines held at the month's end."""
 
     def total(name: str, *classes: str, unknown: str = "n_without_balance") -> pl.Expr:
         of = pl.col("class").is_in(classes)

@@ -109,7 +109,7 @@ def _register(bank: Bank) -> Register:
 
 
 def _month(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
-    month = facts["month"][0]
+    month = facts["month"].max() or bank.as_of  # no rows where every account is closed
     end = min(month, bank.as_of)
     anchored = pl.col("closing").is_not_null() & pl.col("opening").is_not_null()
     rows = beside(facts, register.accounts, ["account_id"]).with_columns(
