@@ -136,10 +136,10 @@ def _lab(chosen: argparse.Namespace) -> int:
 
 
 class _Bar:
-    """One line of progress, as `progress(label, done, total)` is told; it leaves nothing behind."""
+    """One line of progress in a terminal, as `progress(label, done, total)` is told; it leaves nothing behind."""
 
     def __enter__(self):
-        self.bar = tqdm(bar_format="{desc:<16} {percentage:3.0f} % {bar:30} {elapsed}", leave=False)
+        self.bar = tqdm(bar_format="{desc:<16} {percentage:3.0f} % {bar:30} {elapsed}", leave=False, disable=None)
         return self
 
     def __call__(self, label: str, done: int, total: int) -> None:

@@ -99,7 +99,10 @@ def load(path: Path | str | None = None) -> Policy:
     own = Path(path) if path is not None else DEFAULT
     if not own.is_file():
         raise InputError(f"There is no policy file {own}. Name an existing one, or leave it out to use crmlab's own.")
-    source = _Source(own.name, own.read_text("utf-8"))
+    try:
+        source = _Source(own.name, own.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise InputError(f"{own} is not UTF-8. Save it as UTF-8.") from None
     ours = tomllib.loads(DEFAULT.read_text("utf-8"))
     try:
         rules = _laid_over(ours, tomllib.loads(source.text), source)

@@ -36,9 +36,7 @@ def _claim(handle: int, mart: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise InputError(
-            f"Another build is writing to {mart}. Wait for it, or name another --mart."
-        ) from None
+        raise InputError(f"Another build is writing to {mart}. Wait for it, or name another --mart.") from None
 
 
 def publish(mart: Path, name: str, write: Callable[[Path], None]) -> Path:
