@@ -144,7 +144,7 @@ def test_lab_opens_the_notebooks_on_the_mart(run, tmp_path, monkeypatch):
 HEAD = "account_id,booked_on,amount,kind\n"
 BAD = {  # a file of the extracts, what stands in it instead, what is said
     "missing table": ("accounts.csv", None, "has no table accounts, which is required"),
-    "near miss of a table": ("acounts.csv", "accounts.csv", "acounts.csv"),
+    "near miss of a table": ("acounts.csv", "accounts.csv", "Did you mean accounts by acounts.csv? Rename it."),
     "missing column": ("transactions.csv", "account_id,amount,kind\nA1,1,card\n", "has no column booked_on"),
     "near miss of a column": ("transactions.csv", HEAD.replace("_on", "_no"), "Did you mean booked_on by booked_no?"),
     "wrong type": ("transactions.csv", HEAD + "A1,2024-01-02,abc,card\n", "has an amount that is not"),

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, datetime
 from decimal import Decimal
 from io import StringIO
@@ -176,6 +176,38 @@ def opening_stated_on_the_first_day(published: Published) -> dict[str, int]:
         if published.opened[account] < CUT
     }
     return {account: rows[0].balance - rows[0].amount for account, rows in of_day.items() if len(rows) == 1}
+
+
+def test_the_mart_of_PKDD99_adds_up_to_the_ledgers_of_all_accounts(folder, published, tmp_path):  # noqa: N802
+    as_of = AS_OF[0]
+    mart = crm.build(folder, as_of, tmp_path / "mart")
+    known = [account for account, on in published.opened.items() if on <= as_of]
+    closing, balance_days = Counter(), Counter()
+    for account in known:
+        for month, _, at_end, over_days in months(published, account, as_of):
+            closing[month] += at_end
+            balance_days[month] += over_days
+    deposits = mart.page("trend").filter(pl.col("class") == "deposits").group_by("month")
+    sums = deposits.agg(pl.col("closing", "balance_days").sum(), pl.col("n_holders").sum()).sort("month")
+    assert {month: rest for month, *rest in sums.select("month", "closing", "balance_days").iter_rows()} == {
+        month: [closing[month], balance_days[month]] for month in closing
+    }
+    roster = mart.page("roster")
+    assert roster.height == sums["n_holders"][-1] == len(known)
+    assert roster["aum"].sum() == closing[as_of]
+
+
+def test_the_roster_knows_no_balance_of_accounts_older_than_the_cut_history(cut, published, tmp_path):
+    roster = crm.build(cut, AS_OF[0], tmp_path / "mart").page("roster")
+    unknown = roster.filter(pl.col("aum").is_null())
+    assert unknown.height == LOST
+    assert unknown.select("aum_average", "deposits", "aum_change_month").null_count().row(0) == (LOST,) * 3
+    closing = sum(
+        months(published, account, AS_OF[0])[-1][2] for account, on in published.opened.items() if CUT <= on <= AS_OF[0]
+    )
+    stated = opening_stated_on_the_first_day(published).items()
+    closing += sum(months(published, account, AS_OF[0], CUT, opening)[-1][2] for account, opening in stated)
+    assert roster["aum"].sum() == closing
 
 
 def test_the_sample_holds_older_and_younger_accounts_of_PKDD99(published):  # noqa: N802
