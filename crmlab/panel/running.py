@@ -10,6 +10,7 @@ from crmlab.panel.moves import columns, is_act, sums_fit
 from crmlab.policy import Policy
 
 DAY_BITS = 5
+EPOCH = date(1970, 1, 1)
 
 
 def running_sums(rows: pl.DataFrame, periods: pl.DataFrame, month: date, policy: Policy) -> pl.DataFrame:
@@ -18,10 +19,10 @@ def running_sums(rows: pl.DataFrame, periods: pl.DataFrame, month: date, policy:
     Hashing accounts, and joining the sums back to them, would cost several times as much. A running sum that wraps at
     64 bits does no harm, since the difference is exact as long as the sum of each stretch fits.
     """
-    place = _places(rows)
+    place = _places(rows, "booked_on", month)
     if (place[1:] < place[:-1]).any():
         rows = rows.sort("account_id", "booked_on")
-        place = _places(rows)
+        place = _places(rows, "booked_on", month)
     sums_fit(max(abs(rows["amount"].max() or 0), abs(rows["amount"].min() or 0)), rows.height, month)
     money, numbers = columns(month)
     lazy = nw.from_native(rows.lazy()).select(**money, **numbers, is_act=is_act(policy))
@@ -59,14 +60,18 @@ def stretches(place: np.ndarray, periods: pl.DataFrame, month: date) -> tuple[np
     part = inner.arg_true()
     if len(part):
         of_parts = periods[part].select("account_id", "starts_on", "ends_on")
-        start[part] = np.searchsorted(place, _places(of_parts, "starts_on"), "left")
-        end[part] = np.searchsorted(place, _places(of_parts, "ends_on"), "right")
+        start[part] = np.searchsorted(place, _places(of_parts, "starts_on", month), "left")
+        end[part] = np.searchsorted(place, _places(of_parts, "ends_on", month), "right")
     return start, end
 
 
-def _places(rows: pl.DataFrame, day: str = "booked_on") -> np.ndarray:
+def _places(rows: pl.DataFrame, day: str, month: date) -> np.ndarray:
     account = rows["account_id"].to_numpy().astype(np.int64)
-    return (account << DAY_BITS) + rows[day].dt.day().to_numpy()
+    return (account << DAY_BITS) + (rows[day].to_physical().to_numpy() - _first(month))
+
+
+def _first(month: date) -> int:
+    return (month.replace(day=1) - EPOCH).days
 
 
 def _between(values: pl.Series, start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -78,5 +83,5 @@ def _between(values: pl.Series, start: np.ndarray, end: np.ndarray) -> np.ndarra
 def _last_day(place: np.ndarray, first: np.ndarray, after: np.ndarray, month: date) -> pl.Series:
     """The last day of each stretch, null for an empty one."""
     day = np.append(place, 0)[after - 1] & (2**DAY_BITS - 1)
-    days = pl.Series(day.astype(np.int32)) + (month.replace(day=1) - date(1970, 1, 2)).days
+    days = pl.Series((day + _first(month)).astype(np.int32))
     return pl.select(pl.when(pl.Series(after > first)).then(days)).to_series().cast(pl.Date)
