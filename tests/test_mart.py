@@ -90,6 +90,15 @@ def test_roster_worked_by_hand(six):
     ]
 
 
+def test_a_balance_that_is_not_known_is_known_to_none_of_its_holders(tmp_path):
+    shares = [
+        {"account_id": "A2", "customer_id": customer, "role": role, "share": "0.5"}
+        for customer, role in (("C2", "owner"), ("C4", "joint"))
+    ]
+    roster = crm.build(banks.six(tmp_path / "extracts", holders=shares), NEW, tmp_path / "mart").page("roster")
+    assert roster.filter(pl.col("aum").is_null())["customer_no"].to_list() == ["C2", "C4"]
+
+
 def test_trend_follows_who_kept_the_customer_at_each_months_end(six):
     found = six.page("trend").filter(pl.col("manager_id").is_not_null())
     assert found.select("month", "manager_id", "line", "closing", "balance_days", "days", "n_holders").rows() == [

@@ -142,17 +142,17 @@ def _split(accounts: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     """Accounts by holder: money by largest remainder, ties to the larger share and then the lower number.
 
     Each column is split for itself, so a holder's sums could miss the holder's closing by a minor unit; that unit
-    passes between the holders as an own transfer. Counts and activity stay with the owner.
+    passes between the holders as an own transfer. Transactions and activity stay with the owner; that a balance is not
+    known holds for each of them.
     """
     rows = accounts.join(shares, on="account_id").sort(*BY_SHARE, descending=BY_SHARE_DESCENDING)
     rows = rows.with_columns(_largest_remainder(pl.col(name), pl.col("share")).alias(name) for name in [*MONEY, "fx"])
     moved = pl.col("inflow") - pl.col("outflow") + pl.sum_horizontal("interest", "fees", "valuation", "fx")
-    counts = [*COUNTS, "n_without_balance", "n_without_average"]
     return rows.with_columns(
         own_transfer=pl.col("closing") - pl.col("opening") - moved,
         last_active_on=pl.when("is_owner").then("last_active_on"),
         pair="holder_pair",
-        **{name: pl.when("is_owner").then(name).otherwise(0).cast(pl.Int32) for name in counts},
+        **{name: pl.when("is_owner").then(name).otherwise(0).cast(pl.Int32) for name in COUNTS},
     )
 
 
