@@ -441,7 +441,7 @@ POINTS = {
     "after pages": (building, "check"),
     "before the manifest": (building, "_manifest"),
     "half a manifest": (Path, "write_text"),
-    "before the rename of the snapshot": (publishing, "_sync"),
+    "before the rename of the snapshot": (Path, "rename"),
     "before the pointer": (publishing, "_point"),
     "before the rename of the pointer": (Path, "replace"),
 }
