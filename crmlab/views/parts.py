@@ -5,10 +5,11 @@ from datetime import date
 from html import escape
 
 import ipywidgets
+import polars as pl
 
 from crmlab.mart.snapshot import Mart
 from crmlab.views.book import ALL, PUBLIC
-from crmlab.views.widgets import Column
+from crmlab.views.widgets import Column, live
 from crmlab.views.words import named, word
 
 CARD = {
@@ -31,29 +32,66 @@ def panel(title: str, note: str, *children: ipywidgets.Widget) -> ipywidgets.Box
 
 
 def filters(mart: Mart) -> dict[str, ipywidgets.Dropdown]:
-    """Branch, manager and kind, by the names `book.scope` knows; the managers offered follow the branch."""
-    branches = [(name, branch) for branch, name in mart.page("branches").select("branch_id", "name").iter_rows()]
-    managers = mart.page("managers").select("name", "manager_id", "branch_id").sort("name").rows()
+    """Branch, manager and kind, by the names `book.scope` knows; the managers offered follow the branch.
+
+    A bank that delivers no managers is not asked for one.
+    """
+    branches = (
+        mart.page("branches").select(pl.col("name").fill_null(pl.col("branch_id")), "branch_id").sort("name").rows()
+    )
+    managers = mart.page("managers").with_columns(pl.col("name").fill_null(pl.col("manager_id"))).sort("name")
+
+    told = managers.select("manager_id", "name", "branch_id").rows()
 
     def offered(branch: str) -> list[tuple[str, str]]:
-        of_branch = [(name, manager) for name, manager, home in managers if branch in (ALL, home)]
+        of_branch = [(name, manager) for manager, name, home in told if branch in (ALL, home)]
         return [(word("filter.all_managers"), ALL), (word("filter.public"), PUBLIC), *of_branch]
 
     kinds = [(named("kind", kind), kind) for kind in mart.page("roster")["kind"].unique().cast(str).sort()]
     chosen = {
-        "branch": _choice("filter.branch", [(word("filter.all_branches"), ALL), *sorted(branches)]),
+        "branch": _choice("filter.branch", [(word("filter.all_branches"), ALL), *branches]),
         "manager": _choice("filter.manager", offered(ALL)),
         "kind": _choice("filter.kind", [(word("filter.all_kinds"), ALL), *kinds]),
     }
+    if not told:
+        del chosen["manager"]
+        return chosen
     chosen["branch"].observe(lambda change: setattr(chosen["manager"], "options", offered(change.new)), "value")
     return chosen
+
+
+def sentence(text: str) -> ipywidgets.HTML:
+    """A sentence that stands where something else would."""
+    return ipywidgets.HTML(f'<p class="crmlab-sentence" role="status">{escape(text)}</p>')
+
+
+def button(key: str, of: ipywidgets.Widget, nothing: object) -> ipywidgets.Button:
+    """A button that lets go of what is chosen in a figure or a list, and cannot be pressed while nothing is."""
+    made = ipywidgets.Button(description=word(key), disabled=of.value == nothing).add_class("crmlab-button")
+    made.on_click(lambda _: setattr(of, "value", nothing))
+    of.observe(lambda change: setattr(made, "disabled", change.new == nothing), "value")
+    return made
+
+
+def drawer(mart: Mart, customers: ipywidgets.Widget) -> ipywidgets.Box:
+    """The card of the customer that is chosen in a list, beside the list."""
+    roster = mart.page("roster")
+
+    def shown(customer: str | None) -> str:
+        found = roster.filter(pl.col("customer_no") == customer) if customer else roster.clear()
+        if found.height:
+            return _card(found.row(0, named=True), mart.minor_digits)
+        unknown = escape(word("app.no_customer", customer=customer, as_of=mart.as_of))
+        return f'<p class="crmlab-sentence">{unknown}</p>' if customer else ""
+
+    return block("crmlab-drawer", live(shown, customer=customers), button("card.close", customers, None))
 
 
 def _choice(key: str, options: Iterable[tuple[str, str]]) -> ipywidgets.Dropdown:
     return ipywidgets.Dropdown(description=word(key), options=list(options)).add_class("crmlab-choice")
 
 
-def card(customer: dict, digits: int) -> str:
+def _card(customer: dict, digits: int) -> str:
     """One customer of the roster as HTML; identity stays masked."""
     rows = [(word(f"column.{name}"), named(name, customer[name] or "–")) for name in CARD["text"]]
     rows += [(word("column.since"), _text(customer["since"]))]
@@ -67,8 +105,3 @@ def card(customer: dict, digits: int) -> str:
 
 def _text(day: date | None) -> str:
     return "–" if day is None else day.isoformat()
-
-
-def sentence(text: str) -> ipywidgets.HTML:
-    """A sentence that stands where something else would."""
-    return ipywidgets.HTML(f'<p class="crmlab-sentence" role="status">{escape(text)}</p>')

@@ -47,13 +47,7 @@ def serve(mart: Path, port: int = 8866, host: str = "127.0.0.1", pool: int = 2) 
     _free(host, port)
     _environment(mart, host)
     AsyncZMQSocketChannel.get_msg = _get_msg
-    given = {name.split("-")[0]: name for name in assets()}
-    given["words"] = {"language": LANGUAGE} | {name: word(f"app.{name}") for name in ("name", *TOLD)}
-    settings = {
-        "Voila": {"ip": host, "port": port, "notebook_path": str(DASHBOARDS / "crmlab.ipynb"), "log_level": "ERROR"},
-        "VoilaConfiguration": {"default_pool_size": pool, "resources": {"crmlab": given}},
-    }
-    server = Server.instance(config=Config(settings), config_file_paths=[str(DASHBOARDS)])
+    server = Server.instance(config=_settings(host, port, pool), config_file_paths=[str(DASHBOARDS)])
     server.initialize([])
     print(f"crmlab is served on http://{host}:{port} (Ctrl-C ends it)", flush=True)
     server.start()
@@ -128,6 +122,20 @@ def _unwrapped(script: bytes) -> bytes:
     """plotly.js without the module wrapper around it, inside of which a browser parses all of it twice."""
     start, end = script.find(b'"use strict";var Plotly='), script.rfind(b"return Plotly;")
     return script[start:end] if 0 <= start < end else script
+
+
+def _settings(host: str, port: int, pool: int) -> Config:
+    """What is known only now; everything else stands in ``dashboards/voila.json``."""
+    given = {name.split("-")[0]: name for name in assets()}
+    given["words"] = {"language": LANGUAGE} | {name: word(f"app.{name}") for name in ("name", *TOLD)}
+    settings = {
+        "Voila": {"ip": host, "port": port, "notebook_path": str(DASHBOARDS / "crmlab.ipynb"), "log_level": "ERROR"},
+        "VoilaConfiguration": {"default_pool_size": pool, "resources": {"crmlab": given}},
+    }
+    if os.path.isdir("/tmp"):  # sockets that only their owner can open; a longer folder is too long for them
+        settings["Voila"]["connection_dir_root"] = "/tmp"
+        settings["KernelManager"] = {"transport": "ipc"}
+    return Config(settings)
 
 
 def _free(host: str, port: int) -> None:

@@ -109,16 +109,17 @@ def whole(value: int | None) -> str:
 
 
 def share(value: float | None, signed: bool = False) -> str:
-    """A share as per cent, one digit; signed for changes.
+    """A share as per cent, one digit; signed for changes, where more than a doubling needs none.
 
     Examples
     --------
-    >>> share(0.1234), share(-0.01, signed=True), share(None)
-    ('12.3 %', '−1.0 %', '–')
+    >>> share(0.1234), share(-0.01, signed=True), share(12.126, signed=True), share(None)
+    ('12.3 %', '−1.0 %', '+1,213 %', '–')
     """
     if value is None:
         return "–"
-    return f"{_signed(f'{value * 100:+.1f}') if signed else f'{value * 100:.1f}'} %"
+    figures = 1 if abs(value) < 1 or not signed else 0
+    return f"{_signed(f'{value * 100:+,.{figures}f}') if signed else f'{value * 100:.1f}'} %"
 
 
 def difference(value: float | None) -> str:

@@ -9,7 +9,7 @@ from crmlab import policy
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
 from crmlab.views.parts import block, panel
-from crmlab.views.words import word
+from crmlab.views.words import named, word
 
 
 def page(mart: Mart, customer: str | None = None, opened: Callable | None = None) -> ipywidgets.Box:
@@ -32,6 +32,7 @@ def page(mart: Mart, customer: str | None = None, opened: Callable | None = None
             panel(word("landing.tables"), "", ipywidgets.HTML(_tables(told["tables"]))),
         ),
         panel(word("landing.rejects"), "", ipywidgets.HTML(_rejects(told["rejects"]))),
+        panel(word("landing.bands"), word("landing.bands_note"), ipywidgets.HTML(_bands(mart))),
         panel(word("landing.checks"), word("landing.checks_note"), ipywidgets.HTML(_checks(told["checks"]))),
         panel(word("landing.inputs"), "", ipywidgets.HTML(_inputs(told["inputs"]))),
     )
@@ -96,6 +97,28 @@ def _major(minor: int, digits: int) -> str:
     return f"{minor / 10**digits:,.{digits}f}".replace("-", "−")
 
 
+def _bands(mart: Mart) -> str:
+    bands = range(1, mart.manifest["bands"] + 1)
+    found = {tuple(row[:3]): row[3:5] for row in mart.page("rfm_thresholds").iter_rows()}
+
+    def ends(kind: str, measure: str, band: int) -> str:
+        if (kind, measure, band) not in found:
+            return "–"
+        low, high = (
+            theme.money(end, mart.minor_digits) if measure == "m" else theme.whole(end)
+            for end in found[kind, measure, band]
+        )
+        return low if low == high else f"{low} … {high}"
+
+    rows = (
+        (named("kind", kind), word(f"landing.measure_{measure}"), *(ends(kind, measure, band) for band in bands))
+        for kind in sorted({kind for kind, _, _ in found})
+        for measure in "rfm"
+    )
+    head = (word("landing.kind"), word("landing.measured"), *map(str, bands))
+    return _lines(head, rows, "tt" + "n" * len(bands))
+
+
 def _inputs(inputs: dict) -> str:
     rows = ((name, f"{told['bytes'] / 1e6:,.1f} MB", told["sha256"][:16]) for name, told in inputs.items())
     return _grid(("file", "size", "hash"), rows, "tnt")
@@ -107,10 +130,12 @@ def _checks(checks: dict) -> str:
 
 
 def _grid(head: Iterable[str], rows: Iterable[tuple], kinds: str) -> str:
+    return _lines([word(f"landing.{key}") for key in head], rows, kinds)
+
+
+def _lines(head: Iterable[str], rows: Iterable[tuple], kinds: str) -> str:
     """A small table; `kinds` says t for text and n for a number, by column."""
-    titles = "".join(
-        f'<th scope="col" class="{kind}">{word(f"landing.{key}")}</th>' for key, kind in zip(head, kinds, strict=True)
-    )
+    titles = "".join(f'<th scope="col" class="{kind}">{title}</th>' for title, kind in zip(head, kinds, strict=True))
     body = "".join(
         f"<tr>{''.join(f'<td class={kind}>{escape(str(v))}</td>' for v, kind in zip(row, kinds, strict=True))}</tr>"
         for row in rows

@@ -11,7 +11,7 @@ import polars as pl
 from crmlab.mart.snapshot import Mart
 from crmlab.views import book, theme
 from crmlab.views.figures import balances, grid
-from crmlab.views.parts import block, card, filters, panel
+from crmlab.views.parts import block, button, drawer, filters, panel
 from crmlab.views.widgets import Column, live, table, tile
 from crmlab.views.words import word
 
@@ -36,7 +36,7 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
     """The page; `customer` is open from the start, `opened` is told whom the reader opens."""
     roster, colours = mart.page("roster"), theme.colours(mart.page("segments")["name"])
     chosen = filters(mart)
-    cells = live(partial(_grid, mart, colours), word("grid.title"), **chosen)
+    cells = live(partial(_grid, mart, colours), f"{word('grid.title')}. {word('figure.hint')}", **chosen)
     customers = table(
         lambda cells, **chosen: book.in_cells(book.scope(roster, **chosen), cells),
         [column for column in COLUMNS if roster[column.name].null_count() < roster.height],
@@ -67,8 +67,12 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
             panel(word("balances.title"), word("balances.note"), over_time, deviation),
             panel(word("grid.title"), word("grid.note"), cells, legend),
         ),
-        block("crmlab-panel", block("crmlab-list-head", live(_list_title, cells=cells), _clear(cells)), customers),
-        block("crmlab-drawer", live(partial(_card, mart), customer=customers), _close(customers)),
+        block(
+            "crmlab-panel",
+            block("crmlab-list-head", live(_list_title, cells=cells), button("list.clear", cells, [])),
+            customers,
+        ),
+        drawer(mart, customers),
     )
 
 
@@ -95,10 +99,9 @@ def _tiles(mart: Mart, **chosen: str) -> str:
 
     def number(measure: str, value: Callable, change: Callable, **gaps: object) -> str:
         row = rows[measure]
+        note = word("tile.small", n=now["n_customers"]) if small else word(f"tile.note.{measure}", **gaps)
         changes = {word(f"tile.{period}"): change(row[period]) for period in ("month", "year")}
-        return tile(
-            word(f"tile.{measure}"), value(row["now"]), word(f"tile.note.{measure}", **gaps), changes, is_small=small
-        )
+        return tile(word(f"tile.{measure}"), value(row["now"]), note, changes, is_small=small)
 
     growth = partial(theme.share, signed=True)
     # Active customers are counted, not sampled: an interval would claim a doubt there is not.
@@ -143,25 +146,3 @@ def _legend(roster: pl.DataFrame, colours: dict[str, str], **chosen: str) -> str
 def _list_title(cells: list) -> str:
     text = ", ".join(word("list.cell", r=r, f=f) for r, f in cells)
     return f"<h2>{word('list.of_cell', cells=text) if cells else word('list.title')}</h2>"
-
-
-def _clear(cells: ipywidgets.Widget) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=word("list.clear"), disabled=True).add_class("crmlab-clear")
-    button.on_click(lambda _: setattr(cells, "value", []))
-    cells.observe(lambda change: setattr(button, "disabled", not change.new), "value")
-    return button
-
-
-def _close(customers: ipywidgets.Widget) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=word("card.close")).add_class("crmlab-close")
-    button.on_click(lambda _: setattr(customers, "value", None))
-    return button
-
-
-def _card(mart: Mart, customer: str | None) -> str:
-    found = mart.page("roster").filter(pl.col("customer_no") == customer) if customer else None
-    if found is None:
-        return ""
-    if found.height:
-        return card(found.row(0, named=True), mart.minor_digits)
-    return f'<p class="crmlab-sentence">{escape(word("app.no_customer", customer=customer, as_of=mart.as_of))}</p>'
