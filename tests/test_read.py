@@ -263,6 +263,48 @@ def test_word_for_word_repeats_stand_once_and_conflicts_fall(tmp_path):
     assert bank.manifest["tables"]["transactions"]["control"]["CNY"] == {"in": 2100, "loaded": 1500, "rejected": 600}
 
 
+AGAIN = {  # rows by day and content: those that stand at the end of January, whatever comes later
+    "a later conflict": ([("2024-01-25", "2"), ("2024-01-01", "1")], [100]),
+    "a conflict of one day": ([("2024-01-01", "1"), ("2024-01-01", "2"), ("2024-01-25", "3")], []),
+    "a repeat and a later conflict": ([("2024-01-25", "2"), ("2024-01-01", "1"), ("2024-01-01", "1")], [100]),
+    "a later conflict, repeated": ([("2024-01-01", "1"), ("2024-01-25", "2"), ("2024-01-25", "2")], [100]),
+}
+
+
+@pytest.mark.parametrize("case", AGAIN)
+def test_first_of_a_key_by_date_stands_and_later_conflicts_fall(tmp_path, case):
+    rows, stand = AGAIN[case]
+    rows = [entry(on, "A1", amount, transaction_id="T1") for on, amount in rows]
+    assert amounts(dirty(tmp_path / "in", [entry("2024-01-01", "A2", "7", transaction_id=""), *rows])) == [7, *stand]
+
+
+def test_offers_and_relations_may_come_again_on_another_day(tmp_path):
+    offers = [{"campaign_id": "K1", "customer_id": "C1", "on": on} for on in ("2024-01-05", "2024-03-05", "2024-03-05")]
+    starts = ("", "2024-01-05", "2024-03-05", "2024-03-05", "")
+    kin = [{"customer_id": "C1", "other_id": "C2", "kind": "kin", "from_on": on} for on in starts]
+    bank = dirty(
+        tmp_path / "in",
+        [entry("2024-01-02", "A1", "1")],
+        customers=[person("C1", branch_id=""), person("C2", branch_id="")],
+        campaigns=[{"campaign_id": "K1", "from_on": "2024-01-01", "to_on": "2024-12-31"}],
+        offers=offers,
+        relations=kin,
+    )
+    assert bank.table("offers").collect()["on"].to_list() == [date(2024, 1, 5), date(2024, 3, 5)]
+    starts = bank.table("relations").collect()["from_on"].to_list()
+    assert starts == [None, date(2024, 1, 5), date(2024, 3, 5)]
+    assert bank.rejects.counts.select("table", "rule", "n").rows() == [
+        ("offers", "campaign_id+customer_id+on|repeated", 1),
+        ("relations", "customer_id+other_id+kind+from_on|repeated", 2),
+    ]
+
+
+def test_later_step_of_a_lead_leaves_the_first(tmp_path):
+    leads = [{"lead_id": "L1", "step": "contacted", "on": on} for on in ("2024-03-05", "2024-01-05")]
+    bank = dirty(tmp_path / "in", [entry("2024-01-02", "A1", "1")], leads=leads)
+    assert bank.table("leads").collect()["on"].to_list() == [date(2024, 1, 5)]
+
+
 def test_holder_shares_must_add_to_one(tmp_path):
     holders = [
         {"account_id": "A1", "customer_id": "C1", "role": "owner", "share": "0.5"},
@@ -421,7 +463,11 @@ def test_later_rows_and_current_columns_change_nothing(tmp_path_factory, days, g
     base["transactions"] += [entry(on, "A1", "9.99", transaction_id=f"T{i}") for i, on in enumerate(new)]
     base["balances"] += [{"account_id": "A1", "on": on, "balance": "1", "kind": "control"} for on in sorted(set(new))]
     base["assignments"][1]["to_on"] = new[0]
-    after = read(write(folder / "after", **base))
+    base["customers"] += [person("C2", since=new[0], kind="corporate")]
+    base["accounts"] += [account("A2", "C1", opened=new[0])]
+    write(folder / "after", **base)
+    (folder / "after" / "policy.toml").write_text(ANY_SHARE)
+    after = read(folder / "after")
     assert after.base_currency == before.base_currency
     assert after.history_from == before.history_from
     for table in TABLES:

@@ -155,7 +155,7 @@ def _write(landing: Landing, table: str, rows: pl.DataFrame, month: str) -> None
     elif table == "transactions":
         rows = rows.sort("account_id", "booked_on", maintain_order=True)
         landing.days += [rows["booked_on"].min(), rows["booked_on"].max()] if rows.height else []
-    elif keys := TABLES[table].primary_key():
+    elif keys := whole.key(table):
         rows = rows.sort(keys)
     if table in ("branches", "products", "managers", "campaigns"):
         ids = rows.to_series(0).alias("id").to_frame()

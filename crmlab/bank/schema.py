@@ -242,6 +242,8 @@ class Targets(dy.Schema):
 
 
 class Leads(dy.Schema):
+    """A lead takes each step once, and the first time counts; every single contact is a row of `contacts`."""
+
     lead_id = _key()
     step = dy.Enum(["contacted", "responded", "offered", "opened", "lost"], primary_key=True, metadata=FIXED)
     on = _date(nullable=False)
@@ -289,7 +291,7 @@ class Campaigns(dy.Schema):
 class Offers(dy.Schema):
     campaign_id = _key()
     customer_id = _key()
-    on = _date(nullable=False)
+    on = dy.Date(primary_key=True, metadata=FIXED)
     is_control = _flag()
     responded_on = _date(metadata=dated("responded_on"))
     opened_on = _date(metadata=dated("opened_on"))
@@ -335,6 +337,13 @@ TABLES: dict[str, type[dy.Schema]] = {
     "ftp_curve": FtpCurve,
 }  # fmt: skip
 REQUIRED = ("customers", "accounts", "products", "transactions")
+
+# Keys with a column that may be null, which no primary key may: a posting without an id has no key, and a relation
+# that is as old as anyone knows has one start like any other.
+NULLABLE_KEYS = {
+    "transactions": ["transaction_id"],
+    "relations": ["customer_id", "other_id", "kind", "from_on"],
+}
 
 # The column from whose date on a row is known; tables without one hold what is true from the start.
 KNOWN_ON = {

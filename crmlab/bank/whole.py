@@ -1,20 +1,23 @@
 """What only a whole table tells (or a month of transactions): keys given twice, shares that do not add up."""
 
+from datetime import date
+
 import dataframely as dy
 import polars as pl
 
 from crmlab.bank import parse, relations
 from crmlab.bank.rows import UNIT_DIGITS, money_column
-from crmlab.bank.schema import TABLES
+from crmlab.bank.schema import KNOWN_ON, NULLABLE_KEYS, TABLES
 
 
 def split(rows: pl.DataFrame, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows that stand, and those that break a rule of the whole table with the `rule`.
 
-    A row repeated word for word stands once. Rows that share a key and differ all fall: which one is right is not ours
-    to guess.
+    A row repeated word for word stands once. Of rows that share a key and differ, those known from a later day on fall,
+    so that no later row can take away an earlier one; those known from the same day on all fall: which one is right is
+    not ours to guess.
     """
-    broken = doubled(rows, key(table))
+    broken = doubled(rows, key(table), KNOWN_ON.get(table))
     if table == "holders":
         uneven = relations.uneven_shares(rows)
         broken = pl.select(pl.coalesce(broken, pl.when(uneven).then(pl.lit("share|uneven")))).to_series()
@@ -25,11 +28,13 @@ def split(rows: pl.DataFrame, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def key(table: str) -> list[str]:
     """The columns that name a row of a table."""
-    return ["transaction_id"] if table == "transactions" else TABLES[table].primary_key()
+    return NULLABLE_KEYS.get(table) or TABLES[table].primary_key()
 
 
-def doubled(rows: pl.DataFrame, key: list[str]) -> pl.Series:
-    """The rule that a row breaks by its key, or null.
+def doubled(rows: pl.DataFrame, key: list[str], known_on: str | None = None) -> pl.Series:
+    """The rule that a row breaks by its key, or null; a row whose first key is null has no name to share.
+
+    A row is known from the day in `known_on` on, or from the start where that is null.
 
     Examples
     --------
@@ -38,16 +43,18 @@ def doubled(rows: pl.DataFrame, key: list[str]) -> pl.Series:
     [None, 'id|repeated', 'id|conflicting', 'id|conflicting', None]
     """
     clear = pl.Series("rule", [], pl.String).extend_constant(None, rows.height)
-    keys = rows.select(key).drop_nulls() if key else rows.clear()
+    named = pl.col(key[0]).is_not_null() if key else False
+    keys = rows.lazy().filter(named).select(key).collect()
     if keys.n_unique() == keys.height:
         return clear
-    held = rows.with_row_index("#").filter(pl.all_horizontal(pl.col(key).is_not_null()))
-    held = held.filter(pl.struct(key).is_duplicated())
-    content = pl.struct(pl.exclude("#", "file", "row", *key))
-    differ = content.n_unique().over(key) > 1
-    again = ~pl.struct(key).is_first_distinct()
+    day = (pl.col(known_on) if known_on else pl.lit(None, pl.Date)).fill_null(date.min)
+    held = rows.with_row_index("#").filter(named).filter(pl.struct(key).is_duplicated()).with_columns(day.alias("#on"))
+    later = pl.col("#on") > pl.col("#on").min().over(key)
+    content = pl.struct(pl.exclude("#", "#on", "file", "row", *key))
+    differ = content.n_unique().over(*key, "#on") > 1
+    again = ~pl.struct(*key, "#on").is_first_distinct()
     name = "+".join(key)
-    rule = pl.when(differ).then(pl.lit(f"{name}|conflicting")).when(again).then(pl.lit(f"{name}|repeated"))
+    rule = pl.when(later | differ).then(pl.lit(f"{name}|conflicting")).when(again).then(pl.lit(f"{name}|repeated"))
     return clear.scatter(held["#"], held.select(rule).to_series())
 
 
