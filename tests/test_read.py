@@ -333,6 +333,26 @@ def test_dangling_referrer_is_loaded_without_and_noted(tmp_path):
     assert "1 of 2 customers name a legal_rep_id" in bank.manifest["notes"][0]["says"]
 
 
+def test_payments_to_an_own_account_are_own_transfers(tmp_path):
+    cases = [  # kind as delivered, counterparty, kind as landed
+        ("payment", "own", "own_transfer"),
+        ("transfer", "own", "own_transfer"),
+        ("own_transfer", "own", "own_transfer"),
+        ("principal", "own", "principal"),
+        ("interest", "own", "interest"),
+        ("transfer", "other bank", "transfer"),
+        ("payment", "", "payment"),
+    ]
+    rows = [entry("2024-01-02", "A1", f"{i}", kind, counterparty_kind=who) for i, (kind, who, _) in enumerate(cases)]
+    bank = read(little(tmp_path / "in", rows))
+    landed = bank.table("transactions").sort("amount").collect()["kind"].cast(pl.String).to_list()
+    assert landed == [kind for *_, kind in cases]
+    assert [note["says"] for note in bank.manifest["notes"]] == [
+        "transactions between a customer's own accounts, 1 of kind payment and 1 of kind transfer, "
+        "are loaded as own_transfer"
+    ]
+
+
 def test_unread_columns_and_files_are_named(tmp_path):
     folder = little(tmp_path / "in", [entry("2024-01-02", "A1", "1", chanel="atm")])
     (folder / "managres.csv").write_text("manager_id\nM1\n")

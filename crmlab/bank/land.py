@@ -26,6 +26,7 @@ from crmlab.policy import Policy
 LARGEST_SUM = 2**63 - 1  # a sum beyond it wraps in Polars without a word
 NUMBERED = {"customers": ("since", "customer_id", "customer_no"), "accounts": ("opened_on", "account_id", "account_no")}
 ROW_GROUP = 2**18
+IS_OWN = pl.col("kind").is_in(["payment", "transfer"]) & (pl.col("counterparty_kind") == "own")
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Landing:
     tables: dict[str, dict] = field(default_factory=dict)
     rejects: list[dict] = field(default_factory=list)
     notes: list[dict] = field(default_factory=list)
+    own: Counter = field(default_factory=Counter)
     days: list[date] = field(default_factory=list)
 
     @property
@@ -101,6 +103,7 @@ def _land(landing: Landing, table: str) -> None:
         rejected_money.update(_money(bad.lazy(), table, landing.known))
         _write(landing, table, good, name)
     landing.notes += [_ignored(table, ignored)] if ignored else []
+    landing.notes += [_own(landing.own)] if landing.own and table == "transactions" else []
     landing.rejects += landing.log.close(table, n)
     _within_ceiling(landing, table, n)
     if not paths(landing.into, table):
@@ -153,6 +156,9 @@ def _write(landing: Landing, table: str, rows: pl.DataFrame, month: str) -> None
     if table in NUMBERED:
         rows = _numbered(landing, table, rows)
     elif table == "transactions":
+        landing.own.update(rows.filter(IS_OWN)["kind"])
+        own_transfer = pl.lit("own_transfer", rows.schema["kind"])
+        rows = rows.with_columns(kind=pl.when(IS_OWN).then(own_transfer).otherwise("kind"))
         rows = rows.sort("account_id", "booked_on", maintain_order=True)
         landing.days += [rows["booked_on"].min(), rows["booked_on"].max()] if rows.height else []
     elif keys := whole.key(table):
@@ -198,6 +204,13 @@ def _ignored(table: str, ignored: dict[str, str]) -> dict:
     near = [f"{name} ({hint})" if (hint := _near(name, table)) else name for name in ignored]
     says = f"{file} has columns that the dictionary does not know, and they were not read: {', '.join(near)}"
     return {"table": table, "rule": "columns|ignored", "n": len(ignored), "first": {"column": column}, "says": says}
+
+
+def _own(kinds: Counter) -> dict:
+    kind, n = kinds.most_common(1)[0][0], kinds.total()
+    listed = " and ".join(f"{n} of kind {kind}" for kind, n in sorted(kinds.items()))
+    says = f"transactions between a customer's own accounts, {listed}, are loaded as own_transfer"
+    return {"table": "transactions", "rule": "kind|own", "n": n, "first": {"kind": kind}, "says": says}
 
 
 def _near(name: str, table: str) -> str:

@@ -152,6 +152,8 @@ class Products(dy.Schema):
 
 
 class Transactions(dy.Schema):
+    """Every posting. A payment or transfer whose counterparty is `own` is landed with the kind own_transfer."""
+
     transaction_id = dy.String(nullable=True, unique=False, metadata=FIXED)
     account_id = _id()
     booked_on = _date(nullable=False)
