@@ -184,6 +184,24 @@ def test_quarter_end_against_the_months_average(tmp_path):
     assert report(tmp_path / "in", "2024-03-30").deviations.is_empty()
 
 
+def test_average_of_the_first_month_is_over_the_days_of_the_history(tmp_path):
+    rows = [entry("2024-03-22", "A1", "100.00")]
+    accounts = [account("A1", "C1", branch_id="", opened="2024-03-22")]
+    found = report(bank(tmp_path / "in", accounts=accounts, transactions=rows))
+    assert found.deviations.select("closing", "average", "deviation_share").rows() == [(10_000, 10_000, 0.0)]
+
+
+def test_accounts_without_an_average_are_left_out_of_both_sides(tmp_path):
+    accounts = [
+        account("A1", "C1", branch_id="", opened="2024-01-01"),
+        account("A2", "C2", branch_id="", opened="2024-01-01", history_kind="month_end"),
+    ]
+    ends = [control(on, "A2", "1000.00", "anchor") for on in ("2024-01-31", "2024-02-29", "2024-03-31")]
+    rows = [entry("2024-01-01", "A1", "1.00")]
+    found = report(bank(tmp_path / "in", accounts=accounts, transactions=rows, balances=ends))
+    assert found.deviations.select("closing", "average").rows() == [(100, 100)]
+
+
 def test_simulated_bank_is_clean(sample_bank):
     found = report(sample_bank, "2024-06-30")
     assert found.n_controls > 1000

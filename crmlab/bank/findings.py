@@ -167,6 +167,8 @@ def overdrafts(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
 def deviations(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
     """The closing of each quarter against the average of its last month, by line: window dressing shows here.
 
+    Both are of the accounts whose average is known, and the average is over the days of that month in the history.
+
     Returns
     -------
     pl.DataFrame
@@ -175,14 +177,18 @@ def deviations(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
     products = bank.table("products").select("product_id", pl.col("line").cast(pl.String))
     lines = bank.table("accounts").join(products, on="product_id").select("account_id", "currency", "line")
     quarters = facts.filter(pl.col("month").dt.month() % 3 == 0, pl.col("month") <= bank.as_of)
+    unknown = quarters.filter(pl.col("balance_days").is_null()).select("account_id", "month").unique()
     at_end = pl.col("ends_on") == pl.col("month")
     sums = (
-        quarters.join(lines, on="account_id")
+        quarters.join(unknown, on=["account_id", "month"], how="anti")
+        .join(lines, on="account_id")
         .group_by(pl.col("month").alias("quarter"), "currency", "line")
         .agg(closing=pl.col("closing").filter(at_end).sum(), balance_days=pl.col("balance_days").sum())
         .filter(pl.col("balance_days") != 0)
     )
-    average = pl.col("balance_days") / pl.col("quarter").dt.day()
+    first = pl.max_horizontal(pl.col("quarter").dt.month_start(), pl.lit(bank.history_from))
+    n_days = (pl.col("quarter") - first).dt.total_days() + 1
+    average = pl.col("balance_days") / n_days
     sums = sums.with_columns(average=average.round().cast(pl.Int64))
     sums = sums.with_columns(deviation_share=pl.col("closing") / pl.col("average") - 1)
     return sums.drop("balance_days").collect(engine="streaming").sort("quarter", "currency", "line")
