@@ -84,6 +84,36 @@ def test_balances_within_the_banks_tolerance_are_clean(tmp_path):
     assert found.text.endswith("Clean within tolerance.")
 
 
+ANCHORS = {  # opened, kind of history, day, recorded, compared, breaks (the account holds 1.00 from the 5th of January)
+    "opened inside": ("2024-01-05", "", "2024-01-20", "999.00", 1, 1),
+    "opened inside, agrees": ("2024-01-05", "", "2024-01-31", "1.00", 1, 0),
+    "on the first day": ("2024-01-01", "", "2024-01-01", "999.00", 1, 1),
+    "opens the history": ("2023-01-01", "", "2024-01-01", "999.00", 0, 0),
+    "before the history": ("2023-01-01", "", "2023-12-31", "999.00", 0, 0),
+    "is the history": ("2024-01-05", "month_end", "2024-01-31", "999.00", 0, 0),
+}
+
+
+@pytest.mark.parametrize("case", ANCHORS)
+def test_an_anchor_that_opens_nothing_is_compared_like_a_control(tmp_path, case):
+    opened, kind, on, recorded, n, n_breaks = ANCHORS[case]
+    accounts = [
+        account("A1", "C1", branch_id="", opened="2024-01-01"),
+        account("A2", "C2", branch_id="", opened=opened, history_kind=kind),
+    ]
+    rows = [entry("2024-01-01", "A1", "5.00"), entry("2024-01-05", "A2", "1.00")]
+    balances = [control(on, "A2", recorded, "anchor")]
+    found = report(bank(tmp_path / "in", accounts=accounts, transactions=rows, balances=balances))
+    assert (found.n_controls, found.breaks.height) == (n, n_breaks)
+    assert found.is_clean == (not n_breaks)
+
+
+def test_valuation_on_the_first_day_of_history_counts(tmp_path):
+    rows = [control(on, "A2", "12.00") for on in ("2024-01-01", "2024-01-10", "2024-01-31")]
+    found = report(bank(tmp_path / "in", balances=[*rows, control("2024-01-01", "A2", "12.00", "valuation")]))
+    assert (found.n_controls, found.breaks.height) == (3, 0)
+
+
 def test_controls_after_as_of_and_on_periods_cut_within_a_month(tmp_path):
     rows = [control("2024-01-19", "A1", "100"), control("2024-01-21", "A1", "150"), control("2024-03-31", "A1", "9")]
     keeps = [
@@ -136,6 +166,10 @@ ASSIGNED = {
     ),
     "handed over": ([("M1", "2024-01-01", "2024-01-31", "1"), ("M2", "2024-02-01", "", "")], []),
     "shared": ([("M1", "2024-01-01", "", "0.6"), ("M2", "2024-01-01", "", "0.4")], []),
+    "a share not given is the whole": (
+        [("M1", "2024-01-01", "", ""), ("M2", "2024-02-01", "", "0.5")],
+        [(date(2024, 2, 1), 1_500_000)],
+    ),
     "too much": (
         [("M1", "2024-01-01", "", "0.6"), ("M2", "2024-02-01", "2024-02-02", "0.5")],
         [(date(2024, 2, 1), 1_100_000)],

@@ -12,14 +12,25 @@ def n_rows(bank: Bank, table: str) -> int:
 
 
 def differences(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
-    """Every recorded balance (kind control) of an anchored account beside the balance that its flows give.
+    """Every recorded balance of an anchored account beside the balance that its flows give.
+
+    Recorded are controls, and the anchors that no history opens or goes on with: those after its first day, or of an
+    account opened inside it, where the account's balances are not themselves its history.
 
     Returns
     -------
     pl.DataFrame
         account_id, on, recorded, from_flows, difference (recorded − from_flows).
     """
-    controls = bank.table("balances").filter(pl.col("kind") == "control").select("account_id", "on", recorded="balance")
+    accounts = bank.table("accounts").select("account_id", "opened_on", "history_kind")
+    is_opening = (pl.col("on") <= bank.history_from) & (pl.col("opened_on") < bank.history_from)
+    is_spare = ~is_opening & (pl.col("history_kind").fill_null("transactions") == "transactions")
+    controls = (
+        bank.table("balances")
+        .join(accounts, on="account_id")
+        .filter((pl.col("kind") == "control") | ((pl.col("kind") == "anchor") & is_spare))
+        .select("account_id", "on", recorded="balance")
+    )
     wanted = controls.select("account_id").unique()
     periods = facts.select("account_id", "starts_on", "ends_on", "opening", "closing").drop_nulls()
     periods = periods.join(wanted, on="account_id", how="semi").collect(engine="streaming")
