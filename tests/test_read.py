@@ -184,6 +184,18 @@ def test_base_currency_is_the_only_one_or_the_policys(tmp_path):
     assert read(little(tmp_path / "three")).base_currency == "CNY"
 
 
+def test_amounts_without_an_account_do_not_hang_on_later_accounts(tmp_path):
+    campaigns = [{"campaign_id": "K1", "from_on": "2024-01-01", "to_on": "2024-12-31", "cost": "100"}]
+    yen = account("A1", "C1", branch_id="", currency="JPY")
+    accounts = {"before": [yen], "after": [yen, account("A2", "C1", branch_id="", opened="2024-06-01")]}
+    for name, rows in accounts.items():
+        bank = read(little(tmp_path / name, accounts=rows, campaigns=campaigns))
+        assert bank.base_currency == "JPY"
+        assert bank.table("campaigns").collect()["cost"].to_list() == [10_000]
+    (tmp_path / "after" / "policy.toml").write_text('base_currency = "JPY"\n')
+    assert read(tmp_path / "after").table("campaigns").collect()["cost"].to_list() == [100]
+
+
 # -- what is rejected
 
 
@@ -314,6 +326,31 @@ def test_holder_shares_must_add_to_one(tmp_path):
     bank = dirty(tmp_path / "in", [entry("2024-01-02", "A1", "1")], holders=holders)
     assert bank.rejects.counts["rule"].to_list() == ["share|uneven"]
     assert bank.table("holders").collect()["share"].to_list() == [1_000_000, None]
+
+
+OF_A2 = {"account_id": "A2", "customer_id": "C1", "role": "owner", "share": "1"}
+SHARES = {  # role and share of each holder, the rules broken
+    "whole": ([("owner", "1"), ("user", "0"), ("user", "")], []),
+    "split": ([("owner", "0.7"), ("joint", "0.3")], []),
+    "not given": ([("owner", ""), ("user", "0")], []),
+    "a user has the rest": ([("owner", "0.7"), ("user", "0.3")], ["share|uneven", "user_holds_no_share"]),
+    "a user has more": ([("owner", "1"), ("user", "0.3")], ["user_holds_no_share"]),
+    "too little": ([("owner", "0.7"), ("joint", "0.2")], ["share|uneven"] * 2),
+    "too much": ([("owner", "0.7"), ("joint", "0.4")], ["share|uneven"] * 2),
+}
+
+
+@pytest.mark.parametrize("case", SHARES)
+def test_shares_are_of_owners_and_joint_holders_alone(tmp_path, case):
+    rows, rules = SHARES[case]
+    holders = [
+        {"account_id": "A1", "customer_id": f"C{i}", "role": role, "share": share}
+        for i, (role, share) in enumerate(rows, 1)
+    ]
+    customers = [person(f"C{i}", branch_id="") for i in (1, 2, 3)]
+    bank = dirty(tmp_path / "in", [entry("2024-01-02", "A1", "1")], holders=[*holders, OF_A2], customers=customers)
+    assert sorted(bank.rejects.table("holders").collect()["rule"]) == rules
+    assert bank.table("holders").collect().height == 1 + len(rows) - len(rules)
 
 
 def test_all_rejected_rows_are_written_out(tmp_path):

@@ -99,5 +99,5 @@ def test_columns_that_name_a_parent_are_in_the_dictionary():
     ],
 )
 def test_shares_of_an_account_add_to_one_or_are_not_given(shares, uneven):
-    rows = pl.DataFrame({"account_id": 1, "share": pl.Series(shares, dtype=pl.Int64)})
+    rows = pl.DataFrame({"account_id": 1, "role": "owner", "share": pl.Series(shares, dtype=pl.Int64)})
     assert relations.uneven_shares(rows).to_list() == [uneven] * len(shares)

@@ -46,9 +46,9 @@ class Landing:
     days: list[date] = field(default_factory=list)
 
     @property
-    def base_currency(self) -> str:
-        currencies = self.known["accounts"]["currency"].unique() if "accounts" in self.known else []
-        return currencies[0] if len(currencies) == 1 else self.policy.base_currency
+    def base_digits(self) -> int:
+        """Digits of amounts without an account: the policy's, since accounts still to be opened must not decide."""
+        return self.policy.digits(self.policy.base_currency)
 
 
 def land(extract: Extract, policy: Policy, into: Path, progress: Callable[[str, int, int], None]) -> dict:
@@ -73,8 +73,7 @@ def land(extract: Extract, policy: Policy, into: Path, progress: Callable[[str, 
 
 
 def _land(landing: Landing, table: str) -> None:
-    digits = landing.policy.digits(landing.base_currency)
-    reader = Reader(table, landing.known, landing.policy.minor_digits, digits)
+    reader = Reader(table, landing.known, landing.policy.minor_digits, landing.base_digits)
     spool = Spool(landing.into / "spool") if table == "transactions" else Heap()
     n, n_unreadable, largest = 0, 0, 0
     money, rejected_money = Counter(), Counter()
@@ -99,7 +98,7 @@ def _land(landing: Landing, table: str) -> None:
         )
     for name, rows in spool.parts():
         good, bad = whole.split(rows, table)
-        landing.log.add(table, whole.as_text(bad, table, landing.known, digits, reader.files))
+        landing.log.add(table, whole.as_text(bad, table, landing.known, landing.base_digits, reader.files))
         rejected_money.update(_money(bad.lazy(), table, landing.known))
         _write(landing, table, good, name)
     landing.notes += [_ignored(table, ignored)] if ignored else []

@@ -80,12 +80,14 @@ def rules(table: str, known: dict[str, pl.DataFrame]) -> dict[str, pl.Expr]:
 
 
 def uneven_shares(holders: pl.DataFrame) -> pl.Series:
-    """True for holders of an account whose shares are given and do not add to one.
+    """True for holders of an account whose shares are given and do not add to one; users have none and do not count.
 
     Examples
     --------
-    >>> uneven_shares(pl.DataFrame({"account_id": [1, 1, 2], "share": [400_000, 600_000, 900_000]})).to_list()
-    [False, False, True]
+    >>> rows = {"account_id": [1, 1, 2, 2], "role": ["owner", "joint", "owner", "user"], "share": [400, 600, 900, 100]}
+    >>> uneven_shares(pl.DataFrame(rows).with_columns(pl.col("share") * 1000)).to_list()
+    [False, False, True, True]
     """
-    given = pl.col("share").is_not_null().any().over("account_id")
-    return holders.select(given & (pl.col("share").sum().over("account_id") != MILLION)).to_series()
+    share = pl.when(pl.col("role") != "user").then("share")
+    given = share.is_not_null().any().over("account_id")
+    return holders.select(given & (share.sum().over("account_id") != MILLION)).to_series()

@@ -1,7 +1,8 @@
 """The data dictionary as code: one schema a table, each rule one named expression.
 
-Types are those of a value after parsing: money is a whole number of minor units of its row's currency, a rate or a
-share a whole number of millionths, an exchange rate of hundred-millionths (base currency for one unit). A column that
+Types are those of a value after parsing: money is a whole number of minor units of its account's currency (of the
+policy's base currency where there is no account), a rate or a share a whole number of millionths, an exchange rate of
+hundred-millionths (base currency for one unit). A column that
 may be null may also be missing from an extract. What a column may be used for at a past date stands in its metadata:
 
 - ``fixed``: known since the row exists (`KNOWN_ON` says since when);
@@ -137,6 +138,10 @@ class Holders(dy.Schema):
     customer_id = _key()
     role = _one_of(["owner", "joint", "user"], nullable=False)
     share = _share()
+
+    @dy.rule()
+    def user_holds_no_share(cls) -> pl.Expr:
+        return (pl.col("role") != "user") | (pl.col("share").fill_null(0) == 0)
 
 
 class Products(dy.Schema):
