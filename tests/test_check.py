@@ -214,8 +214,22 @@ def test_quarter_end_against_the_months_average(tmp_path):
     row = found.deviations.row(0, named=True)
     assert (row["quarter"], row["closing"], row["average"]) == (date(2024, 3, 31), 62_000, 32_000)
     assert row["deviation_share"] == pytest.approx(620 / 320 - 1)
-    assert "2024-03-31  CNY       deposits   620.00   320.00  +93.8%" in found.text
+    assert "2024-03-31  CNY       deposits   620.00   320.00  +93.8 %" in found.text
     assert report(tmp_path / "in", "2024-03-30").deviations.is_empty()
+
+
+def test_closing_below_the_average_has_a_minus_like_money(tmp_path):
+    accounts = [account("A1", "C1", branch_id="", opened="2024-01-01")]
+    rows = [entry("2024-01-01", "A1", "310.00"), entry("2024-03-31", "A1", "-155.00")]
+    found = report(bank(tmp_path / "in", accounts=accounts, transactions=rows))
+    assert "155.00   305.00  −49.2 %" in found.text
+
+
+def test_as_of_long_after_the_last_transaction_is_told(tmp_path):
+    folder = bank(tmp_path / "in")  # the last transaction is of 10 February
+    says = "As of 2024-03-13 lies 32 days after the last transaction: months without any are built."
+    assert says in report(folder, "2024-03-13").text
+    assert "months without any" not in report(folder, "2024-03-12").text
 
 
 def test_average_of_the_first_month_is_over_the_days_of_the_history(tmp_path):

@@ -107,7 +107,9 @@ def test_separators_and_encodings(tmp_path, separator, encoding):
     head, row = ["customer_id", "kind", "since", "name"], ["C1", "retail", "2020-01-01", "王小明 、“李”"]
     text = "\r\n".join(separator.join(cells) for cells in (head, row)) + "\r\n"
     (folder / "customers.csv").write_bytes(text.encode(encoding))
-    assert read(folder).table("customers").collect()["name"].to_list() == ["王小明 、“李”"]
+    bank = read(folder)
+    assert bank.table("customers").collect()["name"].to_list() == ["王小明 、“李”"]
+    assert bank.manifest["inputs"]["customers.csv"]["encoding"] == encoding.removesuffix("-sig")
 
 
 def test_file_folder_gz_and_parquet_are_the_same(tmp_path):

@@ -100,7 +100,7 @@ def _landed(found: extract.Extract, policy: Policy, landed: Path, progress: Call
         manifest = {
             "format": FORMAT,
             "hash": name,
-            "inputs": inputs,
+            "inputs": {file: of | _encoding(found.folder / file, file) for file, of in inputs.items()},
             "unread": found.unread,
         }
         (beside / "manifest.json").write_text(json.dumps(manifest | facts, indent=1, ensure_ascii=False), "utf-8")
@@ -112,6 +112,10 @@ def _landed(found: extract.Extract, policy: Policy, landed: Path, progress: Call
         return home
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _encoding(file: Path, name: str) -> dict[str, str]:
+    return {} if file.suffix.lower() == ".parquet" else {"encoding": extract.encoding(file, name)}
 
 
 def _hash(inputs: dict, policy: Policy) -> str:

@@ -1,17 +1,19 @@
 """The report of `check` in words."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from crmlab.bank.schema import TABLES
+from crmlab.bank.schema import MILLION, TABLES
 
 if TYPE_CHECKING:
     from crmlab.bank.check import Report
 
 LISTED = 20
 QUARTERS = 4
+LATE = 31  # days after which one asks whether transactions are missing
 
 
 def told(report: "Report") -> str:
@@ -26,6 +28,9 @@ def _covered(report: "Report") -> Iterator[str]:
     currencies = bank.table("accounts").select(pl.col("currency").unique().sort()).collect()["currency"]
     last = bank.manifest["history_to"]
     yield f"The bank as of {bank.as_of}; transactions delivered from {bank.history_from} to {last}."
+    n_days = (bank.as_of - date.fromisoformat(last)).days
+    if n_days > LATE:
+        yield f"As of {bank.as_of} lies {n_days} days after the last transaction: months without any are built."
     yield (
         f"Known by that day: {_count(n['customers'], 'customer')}, {_count(n['accounts'], 'account')} "
         f"({', '.join(currencies)}), {_count(n['transactions'], 'transaction')}."
@@ -115,7 +120,7 @@ def _facts(report: "Report") -> Iterator[str]:
     if rows.height:
         row = rows.row(0, named=True)
         what = f"{row['role']} {row['scope']} {row['object']}"
-        first = f" (first: {what}, {row['share'] / 10_000:.0f} % from {row['from_on']})"
+        first = f" (first: {what}, {_percent(row['share'] / MILLION, '.0f')} from {row['from_on']})"
     yield f"  assigned beyond the whole: {rows.height:,}{first}"
     rows = report.overdrafts
     first = ""
@@ -133,7 +138,7 @@ def _quarters(report: "Report") -> Iterator[str]:
     yield f"Closing against the month's average at the last {QUARTERS} quarter ends"
     rows = [
         (f"{row['quarter']}", row["currency"], row["line"], _money(report, row["closing"], row["currency"]),
-         _money(report, row["average"], row["currency"]), f"{row['deviation_share']:+.1%}")
+         _money(report, row["average"], row["currency"]), _percent(row["deviation_share"], "+.1f"))
         for row in report.deviations.filter(pl.col("quarter").is_in(last.implode())).iter_rows(named=True)
     ]  # fmt: skip
     yield from _table([("quarter", "currency", "line", "closing", "average", "deviation"), *rows])
@@ -159,6 +164,10 @@ def _money(report: "Report", minor: int, currency: str) -> str:
     digits = report.bank.policy.digits(currency)
     sign, whole = "−" * (minor < 0), abs(minor)
     return f"{sign}{whole // 10**digits:,}" + (f".{whole % 10**digits:0{digits}}" if digits else "")
+
+
+def _percent(share: float, form: str) -> str:
+    return f"{share * 100:{form}} %".replace("-", "−")
 
 
 def _more(n: int) -> Iterator[str]:
