@@ -50,6 +50,12 @@ def test_without_kind_every_row_is_the_customers_own_act():
     assert found["frequency"].to_list() == [2, 2, 0, 2]
 
 
+def test_times_of_day_do_not_matter():
+    times = ROWS.with_columns(pl.col("booked_on").cast(pl.Datetime) + pl.duration(hours=pl.int_range(pl.len())))
+    expected = crm.rfm.summary(ROWS, AS_OF, 365).sort("customer_id").rows()
+    assert crm.rfm.summary(times, AS_OF, 365).sort("customer_id").rows() == expected
+
+
 DAYS = st.dates(date(2023, 1, 1), date(2024, 12, 31))
 KIND = st.sampled_from(["payment", "salary", "own_transfer", "reversal", "interest"])
 BY = st.sampled_from(["customer", "bank"])
@@ -131,9 +137,11 @@ def test_scores_are_within_kind_and_come_with_their_thresholds():
         (lambda: crm.rfm.scores(crm.rfm.summary(ROWS, AS_OF, 365), n=1), "1 bands tell nobody apart"),
         (lambda: crm.rfm.scores(crm.rfm.summary(ROWS, AS_OF, 365).head(0)), "There is no customer to score"),
         (
-            lambda: crm.rfm.segments(crm.rfm.scores(crm.rfm.summary(ROWS, AS_OF, 365), n=10)),
-            "are in cells that the map",
+            lambda: crm.rfm.segments(crm.rfm.scores(crm.rfm.summary(ROWS, AS_OF, 365), n=3)),
+            "have 3 bands, the segment map",
         ),
+        (lambda: crm.rfm.summary(ROWS.with_columns(amount=pl.lit(6 * 10**18)), AS_OF, 365), "too much for 64 bits"),
+        (lambda: crm.rfm.summary(ROWS.to_pandas(), AS_OF, 365), "Hand a pandas frame over as"),
     ],
 )
 def test_bad_input_is_a_sentence(call, says):

@@ -1,6 +1,6 @@
 """Recency, frequency, monetary: who came lately, who comes often, who moves much."""
 
-from datetime import date
+from datetime import date, datetime, time
 from typing import NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -15,10 +15,11 @@ AXES = {"r": "recency_days", "f": "frequency", "m": "monetary"}
 
 
 class Scores(NamedTuple):
-    """Customers with their bands, and the values at which the bands begin and end."""
+    """Customers with their bands, the values at which the bands begin and end, and how many bands there are."""
 
     customers: pl.DataFrame
     thresholds: pl.DataFrame
+    n: int
 
 
 def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | None = None):
@@ -27,13 +28,13 @@ def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | 
     Answers: who is really in touch with us?
 
     Where `transactions` has `kind` and `initiated_by`, recency and frequency count only what the policy takes for a
-    sign of life, and monetary leaves out transfers between own accounts, interest, fees and reversals; without them every
-    row counts as the customer's own act.
+    sign of life, and monetary leaves out transfers between own accounts, interest, fees and reversals; without them
+    every row counts as the customer's own act.
 
     Parameters
     ----------
     transactions
-        customer_id, booked_on, amount, and optionally kind, initiated_by; Polars, DuckDB or pandas.
+        customer_id, booked_on (date, or with a time), amount, and optionally kind, initiated_by; Polars or DuckDB.
     as_of
         Last day of the window; later rows are not looked at.
     window_days
@@ -51,7 +52,8 @@ def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | 
     Raises
     ------
     InputError
-        When a column is missing, the window is empty, or `as_of` is before the first transaction.
+        When a column is missing or the window is empty; for a frame in memory also when `as_of` is before the first
+        transaction or a sum does not fit into 64 bits (a lazy one then comes back empty, or is not looked at).
 
     Examples
     --------
@@ -61,15 +63,22 @@ def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | 
     [(1, 1, 2, 150), (2, 374, 0, 0)]
     """
     frame = nw.from_native(transactions)
-    names = frame.collect_schema().names()
+    if frame.implementation.is_pandas_like():
+        raise InputError(
+            "rfm.summary reads Polars and DuckDB frames. Hand a pandas frame over as pl.from_pandas(frame)."
+        )
+    schema = frame.collect_schema()
+    names = schema.names()
     for name in ("customer_id", "booked_on", "amount"):
         if name not in names:
             raise InputError(f"rfm.summary needs a column {name}. {near_miss(name, names)}")
     if window_days < 1:
         raise InputError(f"A window of {window_days} days holds nothing. Give at least 1.")
     policy = policy or rules.load()
-    day, amount, start = nw.col("booked_on"), nw.col("amount"), _days_before(as_of, window_days - 1)
-    known = frame.lazy().filter(day <= nw.lit(as_of))
+    day, amount = nw.col("booked_on"), nw.col("amount")
+    frame = frame if schema["booked_on"] == nw.Date else frame.with_columns(day.dt.truncate("1d"))
+    last, start = (_like(schema["booked_on"], as_of, back) for back in (0, window_days - 1))
+    known = frame.lazy().filter(day <= nw.lit(last))
     acted, turned = _signs_of_life(names, policy)
     inside = day >= nw.lit(start)
     sums = (
@@ -87,17 +96,28 @@ def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | 
             nw.col("turnover").sum().alias("monetary"),
         )
     )
-    result = _finished(sums, as_of)
+    result = _finished(sums, as_of, schema["amount"].is_integer())
     if isinstance(frame, nw.DataFrame):
         streamed = {"engine": "streaming"} if frame.implementation.is_polars() else {}
+        _fits(frame)
         result = result.collect(frame.implementation, **streamed)
         if result.is_empty():
             raise InputError(f"as_of {as_of} is before the first transaction. Choose a later date.")
     return result.to_native()
 
 
-def _days_before(day: date, n: int) -> date:
-    return date.fromordinal(day.toordinal() - n)
+def _fits(frame: nw.DataFrame) -> None:
+    """Stop before a sum could wrap; Polars would do so silently."""
+    if not frame.is_empty() and len(frame) * float(frame["amount"].cast(nw.Float64).abs().max()) >= 2.0**63:
+        moved = float(frame["amount"].cast(nw.Float64).abs().sum())
+        if moved >= 2.0**63:
+            raise InputError(f"The amounts add up to {moved:.3g}, too much for 64 bits. Check their unit.")
+
+
+def _like(dtype: nw.dtypes.DType, as_of: date, back: int) -> date | datetime:
+    """The day `back` days before `as_of`, as a date or, beside a column with times, as its midnight."""
+    day = date.fromordinal(as_of.toordinal() - back)
+    return day if dtype == nw.Date else datetime.combine(day, time.min)
 
 
 def _signs_of_life(names: list[str], policy: rules.Policy) -> tuple[nw.Expr, nw.Expr]:
@@ -110,13 +130,13 @@ def _signs_of_life(names: list[str], policy: rules.Policy) -> tuple[nw.Expr, nw.
     return acted, turned
 
 
-def _finished(frame: nw.LazyFrame, as_of: date) -> nw.LazyFrame:
+def _finished(frame: nw.LazyFrame, as_of: date, is_whole: bool) -> nw.LazyFrame:
     return frame.select(
         "customer_id",
         recency_days=(as_of.toordinal() - _ordinal(nw.col("last_active_on"))).cast(nw.Int32),
         # `n_unique` takes the rows that are no act, all null, for one more day.
         frequency=(nw.col("n_days") - (nw.col("n_acts") < nw.col("n_rows")).cast(nw.Int64)).cast(nw.Int32),
-        monetary=nw.col("monetary"),
+        monetary=nw.col("monetary").cast(nw.Int64) if is_whole else nw.col("monetary"),
     )
 
 
@@ -164,7 +184,7 @@ def scores(summary: pl.DataFrame, n: int = 5) -> Scores:
     customers = summary.with_columns(
         r=band(freshness, n, by), f=band(pl.col("frequency"), n, by), m=band(pl.col("monetary"), n, by)
     )
-    return Scores(customers, _thresholds(customers, by))
+    return Scores(customers, _thresholds(customers, by), n)
 
 
 def segments(scores: Scores, policy: rules.Policy | None = None) -> pl.DataFrame:
@@ -185,7 +205,7 @@ def segments(scores: Scores, policy: rules.Policy | None = None) -> pl.DataFrame
     Raises
     ------
     InputError
-        When the scores have more bands than the map.
+        When the scores have another number of bands than the map.
 
     Examples
     --------
@@ -195,19 +215,17 @@ def segments(scores: Scores, policy: rules.Policy | None = None) -> pl.DataFrame
     ['Champions', 'Champions', 'Slipping', 'Fading', 'Quiet and rare']
     """
     policy = policy or rules.load()
+    if scores.n != policy.rfm_bands:
+        raise InputError(
+            f"The scores have {scores.n} bands, the segment map {policy.rfm_bands}. "
+            f"Score with n={policy.rfm_bands}, or map {scores.n} bands in policy.toml."
+        )
     cells = pl.DataFrame(
         [(*cell, segment.name) for segment in policy.rfm_segments for cell in segment.cells()],
         schema={"r": pl.Int8, "f": pl.Int8, "m": pl.Int8, "segment": pl.String},
         orient="row",
     )
-    named = scores.customers.join(cells, on=["r", "f", "m"], how="left", maintain_order="left")
-    outside = named["segment"].null_count()
-    if outside:
-        raise InputError(
-            f"{outside} of {named.height} customers are in cells that the map of {policy.rfm_bands} bands lacks. "
-            f"Score with n={policy.rfm_bands}, or map the other cells in policy.toml."
-        )
-    return named
+    return scores.customers.join(cells, on=["r", "f", "m"], how="left", maintain_order="left")
 
 
 def _check(summary: pl.DataFrame, n: int) -> None:

@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 
 from crmlab.bank.read import Bank
+from crmlab.bank.schema import MILLION
 
 
 def keepers(bank: Bank, on: date) -> pl.DataFrame:
@@ -19,9 +20,12 @@ def keepers(bank: Bank, on: date) -> pl.DataFrame:
         customer_id, manager_id
     """
     order = {"customer": 0, "line": 1, "account": 2}
-    owners = bank.table("accounts").select("account_id", owner_id="customer_id")
+    open_then = pl.col("closed_on").is_null() | (pl.col("closed_on") > on)
+    owners = bank.table("accounts").filter(open_then).select("account_id", owner_id="customer_id")
+    gone = bank.table("managers").filter(pl.col("left_on") < on).select("manager_id")
     return (
         bank.table("assignments")
+        .join(gone, on="manager_id", how="anti")
         .filter(
             pl.col("role") == "maintains",
             pl.col("scope") != "branch",
@@ -33,7 +37,8 @@ def keepers(bank: Bank, on: date) -> pl.DataFrame:
             pl.coalesce("customer_id", "owner_id").alias("customer_id"),
             nearness=pl.col("scope").cast(pl.String).replace_strict(order, return_dtype=pl.Int8),
         )
-        .sort("customer_id", "nearness", pl.col("share").fill_null(0) * -1, "manager_id")
+        .filter(pl.col("customer_id").is_not_null())
+        .sort("customer_id", "nearness", -pl.col("share").fill_null(MILLION), "manager_id")
         .group_by("customer_id", maintain_order=True)
         .agg(pl.col("manager_id").first())
         .collect()

@@ -68,7 +68,7 @@ def flows(rows: nw.LazyFrame, periods: pl.DataFrame, month: date, policy: Policy
             *(nw.col(name).sum().cast(nw.Int64) for name in money),
             nw.len().cast(nw.Int32).alias("n_transactions"),
             *(nw.col(name).sum().cast(nw.Int32) for name in numbers),
-            nw.col("amount").abs().max().alias("largest"),
+            nw.col("amount").abs().cast(nw.Float64).sum().alias("moved"),
         )
     )
     days = (
@@ -79,8 +79,8 @@ def flows(rows: nw.LazyFrame, periods: pl.DataFrame, month: date, policy: Policy
         .agg(nw.len().cast(nw.Int32).alias("n_active_days"), nw.col("booked_on").max().alias("last_active_on"))
     )
     found = [frame.collect("polars").to_native() for frame in (totals, days)]
-    sums_fit(found[0]["largest"].max() or 0, found[0]["n_transactions"].max() or 0, month)
-    for columns_ in (found[0].drop("largest"), found[1]):
+    sums_fit(found[0]["moved"].max() or 0.0, month)
+    for columns_ in (found[0].drop("moved"), found[1]):
         periods = periods.join(columns_, on=by, how="left", maintain_order="left")
     return periods.with_columns(pl.col(*money, *COUNTS).fill_null(0))
 

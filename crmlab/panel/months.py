@@ -10,7 +10,7 @@ from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.panel import spans as accounts
 from crmlab.panel.ahead import ahead
-from crmlab.panel.align import by_account
+from crmlab.panel.align import beside, by_account
 from crmlab.panel.calendar import month_ends, periods
 from crmlab.panel.flows import entries, flows, rows_of
 from crmlab.panel.moves import COUNTS, LARGEST
@@ -48,13 +48,15 @@ def facts(bank: Bank, engine: str = "polars") -> pl.LazyFrame:
 def monthly_facts(bank: Bank, engine: str = "polars") -> Iterator[pl.DataFrame]:
     """The same, one month at a time."""
     spans = accounts.spans(bank)
-    month_only = spans.filter(pl.col("history_kind") == "month_end")["account_id"]
+    kinds = spans.filter(pl.col("history_kind").is_in(["month_end", "balance_days"])).select(
+        "account_id", "history_kind"
+    )
     stated = accounts.stated_balance_days(bank)
     balances = by_account(spans["account_id"], spans["opening"], None)
     for moves in _moves(spans, bank, engine):
         frame = _balanced_month(moves, balances)
         balances = balances.scatter(frame["account_id"], frame["closing"])
-        yield _averages_known(frame, month_only, stated, moves.month)
+        yield _averages_known(frame, kinds, stated, moves.month)
 
 
 class Moves(NamedTuple):
@@ -67,7 +69,10 @@ class Moves(NamedTuple):
 
 
 def _moves(spans: pl.DataFrame, bank: Bank, engine: str) -> Iterator[Moves]:
-    cuts, resets = accounts.cuts(bank), accounts.resets(bank)
+    stated = spans.filter(pl.col("history_kind").is_in(["month_end", "balance_days"]))
+    cuts = accounts.cuts(bank).join(stated, on="account_id", how="anti")  # what is stated by month cannot be cut
+    resets = accounts.resets(bank).join(spans, on="account_id")
+    resets = resets.filter(pl.col("on").is_between("starts_on", "ends_on")).select("account_id", "on", "balance")
     months = month_ends(bank.history_from, bank.as_of)
     return ahead(lambda month: _moves_of(month, spans, cuts, resets, bank, engine), months, alone=engine != "polars")
 
@@ -87,16 +92,12 @@ def _moves_of(
 
 def _flows_to(resets: pl.DataFrame, details: pl.DataFrame) -> pl.DataFrame:
     """Each balance taken, with what flowed from the balance before it (or the month's start) to its own day."""
-    flowed = (
-        resets.join(details.select("account_id", "booked_on", "amount"), on="account_id")
-        .filter(pl.col("booked_on") <= pl.col("on"))
-        .group_by("account_id", "on")
-        .agg(flow=pl.col("amount").sum())
-    )
+    by_day = details.group_by("account_id", on="booked_on").agg(flow=pl.col("amount").sum()).sort("account_id", "on")
+    by_day = by_day.with_columns(pl.col("flow").cum_sum().over("account_id"))
     flow = pl.col("flow").fill_null(0)
     return (
-        resets.join(flowed, on=["account_id", "on"], how="left")
-        .sort("account_id", "on")
+        resets.sort("account_id", "on")
+        .join_asof(by_day, on="on", by="account_id", check_sortedness=False)
         .with_columns(flow=flow.diff().over("account_id").fill_null(flow))
     )
 
@@ -107,12 +108,13 @@ def _balanced_month(moves: Moves, balances: pl.Series) -> pl.DataFrame:
         frame.with_columns(opening=balances.gather(frame["account_id"]))
         for frame in (moves.whole, moves.parts, moves.resets)
     )
-    _fits([whole["opening"], whole["weighted"]], moves.month)
+    known = [frame[name] for frame in (whole, parts) for name in ("opening", "weighted")]
+    _fits([*known, resets["balance"], resets["flow"]], moves.month)
     valued = _valuations(resets, moves.month)
     facts = _balanced(whole, valued, moves.month)
     if parts.is_empty():
         return facts
-    return pl.concat([facts, _balanced(parts, valued, moves.month, is_cut=True)])
+    return pl.concat([facts, _balanced(parts, valued, moves.month)])
 
 
 def _valuations(resets: pl.DataFrame, month: date) -> pl.DataFrame:
@@ -123,22 +125,26 @@ def _valuations(resets: pl.DataFrame, month: date) -> pl.DataFrame:
     return resets.select("account_id", "on", valued=valued, weighted_value=valued * days_left)
 
 
-def _balanced(moved: pl.DataFrame, valued: pl.DataFrame, month: date, is_cut: bool = False) -> pl.DataFrame:
+def _balanced(moved: pl.DataFrame, valued: pl.DataFrame, month: date) -> pl.DataFrame:
     """Periods from opening to closing."""
     flow = pl.col("inflow") - pl.col("outflow") + pl.col("own_transfer") + pl.col("interest") + pl.col("fees")
     rows = _with_valuations(moved, valued).with_columns(net=flow + pl.col("valued"))
-    if is_cut:
-        earlier = (pl.col("net").cum_sum() - pl.col("net")).over("account_id")
-        rows = rows.with_columns(opening=pl.col("opening") + earlier)
+    if moved["account_id"].n_unique() < moved.height:
+        before = (pl.col("net").cum_sum() - pl.col("net")).over("account_id")
+        stated = pl.col("is_reset").cum_max().shift(1, fill_value=False).over("account_id")
+        opening = pl.coalesce(pl.col("opening") + before, pl.when(stated).then(before))
+    else:
+        before, opening = pl.lit(0), pl.col("opening")
     short = month.day - pl.col("ends_on").dt.day().cast(pl.Int64)
     weighted = pl.col("weighted") + pl.col("weighted_value") - short * pl.col("net")
     return (
-        rows.with_columns(
+        rows.with_columns(opening=opening, before=before)
+        .with_columns(
             month=pl.lit(month),
             # A first stated balance ends the ignorance about an account, but is no movement of it.
             valuation=pl.when(pl.col("opening").is_not_null() | ~pl.col("is_reset")).then("valued"),
             fx=pl.lit(0, pl.Int64),
-            closing=pl.coalesce(pl.col("opening") + pl.col("net"), pl.when("is_reset").then("net")),
+            closing=pl.coalesce(pl.col("opening"), pl.when("is_reset").then("before")) + pl.col("net"),
             balance_days=pl.col("opening") * pl.col("days") + weighted,
         )
         .select(COLUMNS)
@@ -165,19 +171,17 @@ def _with_valuations(moved: pl.DataFrame, valued: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def _averages_known(frame: pl.DataFrame, month_only: pl.Series, stated: pl.DataFrame, month: date) -> pl.DataFrame:
-    """Averages only as far as the account's kind of history supports them."""
-    if not month_only.is_empty():
-        unknown = pl.col("account_id").is_in(month_only.implode())
-        frame = frame.with_columns(balance_days=pl.when(~unknown).then("balance_days"))
-    if not stated.is_empty():
-        told = stated.filter(pl.col("month") == month).drop("month")
-        frame = (
-            frame.join(told, on="account_id", how="left", maintain_order="left")
-            .with_columns(balance_days=pl.coalesce("stated", "balance_days"))
-            .drop("stated")
-        )
-    return frame
+def _averages_known(frame: pl.DataFrame, kinds: pl.DataFrame, stated: pl.DataFrame, month: date) -> pl.DataFrame:
+    """Averages only as far as the account's kind of history supports them: none, or what the bank states."""
+    if kinds.is_empty():
+        return frame
+    told = kinds.join(stated.filter(pl.col("month") == month), on="account_id", how="left")
+    told = told.select("account_id", pl.when(pl.col("history_kind") == "balance_days").then("stated"), is_told=True)
+    return (
+        beside(frame, told, ["account_id"])
+        .with_columns(balance_days=pl.when("is_told").then("stated").otherwise("balance_days"))
+        .select(COLUMNS)
+    )
 
 
 def _fits(columns: list[pl.Series], month: date) -> None:

@@ -44,10 +44,10 @@ def is_act(policy: Policy) -> nw.Expr:
     return nw.col("kind").is_in(policy.activity_kinds) & nw.col("initiated_by").is_in(policy.activity_initiators)
 
 
-def sums_fit(largest: int, n: int, month: date) -> None:
+def sums_fit(moved: float, month: date) -> None:
     """Stop before a sum over an account's month could wrap; Polars would do so silently."""
-    if n * largest * month.day > LARGEST:
+    if moved * month.day >= 2.0**63:
         raise InputError(
-            f"{n} transactions of {month:%Y-%m}, the largest of {largest} minor units, are too much for 64 bits. "
+            f"The amounts of an account in {month:%Y-%m} add up to {moved:.3g} minor units, too much for 64 bits. "
             "Check the amounts and minor_digits in policy.toml."
         )

@@ -11,10 +11,12 @@ from crmlab.bank.schema import MILLION
 from crmlab.errors import InputError
 from crmlab.panel.align import beside, sums_by
 from crmlab.panel.months import monthly_facts
-from crmlab.panel.moves import COUNTS
+from crmlab.panel.moves import COUNTS as ACCOUNT_COUNTS
 
 FLOWS = ["inflow", "outflow", "own_transfer", "interest", "fees", "valuation"]
 MONEY = ["opening", *FLOWS, "closing", "balance_days"]
+# Active days do not add up over accounts: one day may be active on two of them.
+COUNTS = [name for name in ACCOUNT_COUNTS if name != "n_active_days"]
 COLUMNS = [
     "customer_id", "month", "line", "opening", *FLOWS, "fx", "closing", "balance_days", "days", "n_accounts", "n_open",
     "n_without_balance", "n_without_average", *COUNTS, "last_active_on",
@@ -45,10 +47,11 @@ def customers(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
     -------
     pl.LazyFrame
         customer_id, month, line; opening, inflow, outflow, own_transfer, interest, fees, valuation, fx, closing,
-        balance_days in minor units of the base currency; days (of the month, up to `as_of`: the average is balance_days
-        over days); n_accounts (open on any day of the month), n_open (still open at its end), n_without_balance
-        (without an anchor: their money is left out of every sum), n_without_average, the counts of `facts`,
-        last_active_on. Activity is the owner's.
+        balance_days in minor units of the base currency; days (of the month, within the history and up to `as_of`: the
+        average is balance_days over days); n_accounts (open on any day of the month), n_open (still open at its end),
+        n_without_balance (open and without an anchor: their money is left out of every sum), n_without_average (their
+        closing is known, their average is not), the counts of `facts` but for active days, which do not add up over
+        accounts, last_active_on. Activity is the owner's.
 
     Raises
     ------
@@ -85,41 +88,68 @@ def _register(bank: Bank) -> Register:
         .select("account_id", "customer_id", "line", "currency", "closed_on")
         .collect()
     )
-    held = (
-        bank.table("holders")
-        .filter(pl.col("role") != "user", pl.col("share") < MILLION, pl.col("share") > 0)
-        .select("account_id", "customer_id", "share")
-        .collect()
-        .join(owned.select("account_id", "line", owner_id="customer_id"), on="account_id")
-    )
+    shares = _shares(bank, owned)
     pair = ["customer_id", "line"]
-    pairs = pl.concat([owned.select(pair), held.select(pair)]).unique().sort(pair).with_row_index("pair")
+    pairs = pl.concat([owned.select(pair), shares.select(pair)]).unique().sort(pair).with_row_index("pair")
     accounts = owned.join(pairs, on=pair).select(
         "account_id",
         "pair",
         "currency",
         "closed_on",
-        is_shared=pl.col("account_id").is_in(held["account_id"].implode()),
+        is_shared=pl.col("account_id").is_in(shares["account_id"].implode()),
     )
-    shares = held.join(pairs, on=pair).select(
-        "account_id", "share", "customer_id", holder_pair="pair", is_owner=pl.col("customer_id") == pl.col("owner_id")
-    )
+    shares = shares.join(pairs, on=pair).rename({"pair": "holder_pair"}).drop("line")
     rates = bank.table("fx_rates").select("currency", "on", "rate").sort("currency", "on").collect()
-    return Register(accounts, pairs, shares.sort(*BY_SHARE, descending=BY_SHARE_DESCENDING), rates)
+    return Register(accounts, pairs, shares, rates)
+
+
+def _shares(bank: Bank, owned: pl.DataFrame) -> pl.DataFrame:
+    """Who holds how much of each account that is not its owner's alone; what nobody holds is the owner's."""
+    held = (
+        bank.table("holders")
+        .filter(pl.col("role") != "user", pl.col("share") > 0)
+        .select("account_id", "customer_id", "share")
+        .collect()
+    )
+    owners = owned.select("account_id", "line", owner_id="customer_id")
+    left_over = (
+        held.group_by("account_id")
+        .agg(share=MILLION - pl.col("share").sum())
+        .filter(pl.col("share") > 0)
+        .join(owners, on="account_id")
+        .select("account_id", customer_id="owner_id", share="share")
+    )
+    shares = (
+        pl.concat([held, left_over])
+        .group_by("account_id", "customer_id")
+        .agg(pl.col("share").sum())
+        .join(owners, on="account_id")
+        .sort(*BY_SHARE, descending=BY_SHARE_DESCENDING)
+    )
+    owner, first = pl.col("customer_id") == pl.col("owner_id"), pl.col("account_id").is_first_distinct()
+    return (
+        shares.with_columns(is_owner=pl.when(owner.any().over("account_id")).then(owner).otherwise(first))
+        .filter((~owner).any().over("account_id"))
+        .drop("owner_id")
+    )
 
 
 def _month(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
     month = facts["month"].max() or bank.as_of  # no rows where every account is closed
     end = min(month, bank.as_of)
-    anchored = pl.col("closing").is_not_null() & pl.col("opening").is_not_null()
+    known = pl.col("closing").is_not_null()
+    flow = pl.col("inflow") - pl.col("outflow") + pl.sum_horizontal("own_transfer", "interest", "fees")
+    is_open = pl.col("closed_on").is_null() | (pl.col("closed_on") > end)
     rows = beside(facts, register.accounts, ["account_id"]).with_columns(
-        pl.when(anchored).then(pl.col(MONEY)).fill_null(0),
+        # A balance that is stated for the first time comes in as a valuation, so that the bridge closes.
+        valuation=pl.when(pl.col("opening").is_null() & known).then(pl.col("closing") - flow).otherwise("valuation"),
+        n_open=is_open.cast(pl.Int32),
+        n_without_balance=(~known & is_open).cast(pl.Int32),
+        n_without_average=(known & pl.col("balance_days").is_null()).cast(pl.Int32),
         is_first=facts["account_id"].is_first_distinct(),
         is_last=facts["account_id"].is_last_distinct(),
-        n_open=(pl.col("closed_on").is_null() | (pl.col("closed_on") > end)).cast(pl.Int32),
-        n_without_balance=(~anchored).cast(pl.Int32),
-        n_without_average=(anchored & pl.col("balance_days").is_null()).cast(pl.Int32),
     )
+    rows = rows.with_columns(pl.when(known).then(pl.col(MONEY)).fill_null(0))
     rows = _in_base(rows, month, register.rates, bank)
     if rows["is_shared"].any():
         shared = _split(rows.filter("is_shared"), register.shares)
@@ -133,7 +163,9 @@ def _month(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
     sums = sums_by("pair", rows, COLUMNS_TO_SUM, latest="last_active_on")
     return (
         sums.hstack(register.pairs.select(pl.col("customer_id", "line").gather(sums["pair"])))
-        .with_columns(month=pl.lit(month), days=pl.lit(end.day, pl.Int32))
+        .with_columns(
+            month=pl.lit(month), days=pl.lit((end - max(month.replace(day=1), bank.history_from)).days + 1, pl.Int32)
+        )
         .select(COLUMNS)
     )
 
@@ -203,10 +235,7 @@ def _rates_on(rates: pl.DataFrame, currencies: list[str], before: date, month: d
     for currency in sorted(currencies):
         of = rates.filter(pl.col("currency") == currency, pl.col("on") <= month)
         if of.is_empty():
-            raise InputError(
-                f"fx_rates holds no rate of {currency} at or before {month}. "
-                f"Add one to the extract: what one {currency} is worth in {bank.base_currency}."
-            )
+            raise no_rate(currency, min(month, bank.as_of), bank)
         earlier = of.filter(pl.col("on") <= before)
         shift = bank.policy.digits(bank.base_currency) - bank.policy.digits(currency)
         up, down = 10 ** max(shift, 0), 10 ** max(-shift, 0)
@@ -217,6 +246,14 @@ def _rates_on(rates: pl.DataFrame, currencies: list[str], before: date, month: d
         rows,
         schema={"currency": pl.String, "numerator": pl.Int128, "numerator_before": pl.Int128, "denominator": pl.Int128},
         orient="row",
+    )
+
+
+def no_rate(currency: str, on: date, bank: Bank) -> InputError:
+    """What to say where an exchange rate is missing."""
+    return InputError(
+        f"fx_rates holds no rate of {currency} at or before {on}. "
+        f"Add one to the extract: what one {currency} is worth in {bank.base_currency}."
     )
 
 

@@ -23,11 +23,11 @@ def running_sums(rows: pl.DataFrame, periods: pl.DataFrame, month: date, policy:
     if (place[1:] < place[:-1]).any():
         rows = rows.sort("account_id", "booked_on")
         place = _places(rows, "booked_on", month)
-    sums_fit(max(abs(rows["amount"].max() or 0), abs(rows["amount"].min() or 0)), rows.height, month)
     money, numbers = columns(month)
     lazy = nw.from_native(rows.lazy()).select(**money, **numbers, is_act=is_act(policy))
     summed = lazy.to_native().collect()
     start, end = stretches(place, periods, month)
+    sums_fit(_most_moved(rows["amount"], start, end), month)
     acts = place[summed["is_act"].fill_null(False).to_numpy()]
     acts = acts[np.diff(acts, prepend=-1) > 0]
     first, after = stretches(acts, periods, month)
@@ -78,6 +78,16 @@ def _between(values: pl.Series, start: np.ndarray, end: np.ndarray) -> np.ndarra
     running = np.zeros(len(values) + 1, np.int64)
     np.cumsum(values.to_numpy(), out=running[1:])
     return running[end] - running[start]
+
+
+def _most_moved(amount: pl.Series, start: np.ndarray, end: np.ndarray) -> float:
+    """The most that any stretch moves, or a bound of it that is cheaper and small enough."""
+    largest = float(max(abs(amount.max() or 0), abs(amount.min() or 0)))
+    bound = largest * float((end - start).max(initial=0))
+    if bound < 2.0**58:
+        return bound
+    running = np.append(0.0, np.cumsum(np.abs(amount.to_numpy().astype(np.float64))))
+    return float((running[end] - running[start]).max(initial=0.0))
 
 
 def _last_day(place: np.ndarray, first: np.ndarray, after: np.ndarray, month: date) -> pl.Series:

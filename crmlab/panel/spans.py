@@ -81,7 +81,13 @@ def resets(bank: Bank) -> pl.DataFrame:
         account_id, on, balance (at the end of the day), by account and day.
     """
     stated = bank.table("accounts").filter(pl.col("history_kind").is_in(STATED)).select("account_id")
-    balances = bank.table("balances").filter(pl.col("on") > bank.history_from)
+    first = bank.history_from
+    inside = bank.table("accounts").filter(pl.col("opened_on") >= first).select("account_id", is_inside=True)
+    balances = (
+        bank.table("balances")
+        .join(inside, on="account_id", how="left")
+        .filter((pl.col("on") > first) | (pl.col("is_inside") & (pl.col("on") == first)))
+    )
     return (
         pl.concat(
             [

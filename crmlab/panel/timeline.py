@@ -3,7 +3,7 @@
 import polars as pl
 
 from crmlab.bank.read import Bank
-from crmlab.panel.relationships import HUNDRED_MILLION, converted
+from crmlab.panel.relationships import HUNDRED_MILLION, converted, no_rate
 
 KINDS = [
     "opened", "closed", "matured", "salary", "large_inflow", "outflow_other_bank", "contact", "complaint", "offer",
@@ -69,7 +69,7 @@ def _of_transactions(bank: Bank) -> list[pl.LazyFrame]:
     rows = (
         bank.table("transactions")
         .filter(
-            (pl.col("kind") == "salary")
+            ((pl.col("kind") == "salary") & (pl.col("amount") > 0))
             | (outside & (pl.col("amount") > 0))
             | (outside & (pl.col("counterparty_kind") == "other bank"))
         )
@@ -93,7 +93,10 @@ def in_base_of_the_day(rows: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
     abroad = pl.col("currency") != base
     rates = bank.table("fx_rates").select("currency", booked_on="on", rate="rate").sort("currency", "booked_on")
     first = rates.group_by("currency").agg(first_rate=pl.col("rate").first())
-    currencies = bank.table("accounts").select(pl.col("currency").unique()).collect()["currency"].to_list()
+    currencies = bank.table("accounts").select(pl.col("currency").unique().sort()).collect()["currency"].to_list()
+    rated = {base, *first.collect()["currency"]}
+    if missing := [currency for currency in currencies if currency not in rated]:
+        raise no_rate(missing[0], bank.as_of, bank)
     shifts = {currency: policy.digits(base) - policy.digits(currency) for currency in currencies}
     up = {currency: 10 ** max(shift, 0) for currency, shift in shifts.items()}
     down = {currency: HUNDRED_MILLION * 10 ** max(-shift, 0) for currency, shift in shifts.items()}
@@ -116,7 +119,13 @@ def in_base_of_the_day(rows: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
 
 def _of_dealings(bank: Bank) -> list[pl.LazyFrame]:
     contacts, offers = bank.table("contacts"), bank.table("offers")
-    handed = bank.table("assignments").filter(pl.col("scope") == "customer", pl.col("role") == "maintains")
+    before = pl.col("manager_id").shift().over("customer_id")
+    handed = (
+        bank.table("assignments")
+        .filter(pl.col("scope") == "customer", pl.col("role") == "maintains")
+        .sort("customer_id", "from_on", "manager_id")
+        .filter(before.is_not_null() & (before != pl.col("manager_id")))
+    )
     said = pl.concat_str(pl.col("channel").cast(pl.String), "purpose", "outcome", separator=", ", ignore_nulls=True)
     return [
         contacts.with_columns(kind=pl.lit("contact"), detail=said),
