@@ -123,7 +123,8 @@ def test_manifest_tells_what_the_snapshot_was_made_from(six, extracts):
     manifest = six.manifest
     files = {path.name: path.read_bytes() for path in extracts.iterdir()}
     assert manifest["inputs"] == {
-        name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
+        name: {"bytes": len(data), "encoding": "utf-8", "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in files.items()
     }
     assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (1, "2024-03-31", "2024-01-01")
     assert (manifest["base_currency"], manifest["minor_digits"], manifest["bands"]) == ("CNY", 2, 5)

@@ -16,9 +16,13 @@ class Pages:
 
     def __init__(self, bank: Bank):
         self.bank = bank
+        first = bank.table("accounts").group_by("customer_id").agg(first_on=pl.col("opened_on").min())
         self.people = (
             bank.table("customers")
-            .select("customer_id", "customer_no", "name", "since", "branch_id", pl.col("kind").cast(pl.String))
+            .join(first, on="customer_id", how="left")
+            .select(
+                "customer_id", "customer_no", "name", "since", "first_on", "branch_id", pl.col("kind").cast(pl.String)
+            )
             .sort("customer_id")
             .collect()
         )
@@ -95,9 +99,6 @@ class Pages:
         a_year_ago = months[-13] if len(months) > 12 else None
         branches = self._names("branches", "branch_id").rename({"name": "branch"})
         managers = self._names("managers", "manager_id").rename({"name": "manager"})
-        tenure = (pl.lit(bank.as_of).dt.year() - pl.col("since").dt.year()) * 12 + (
-            pl.lit(bank.as_of).dt.month().cast(pl.Int32) - pl.col("since").dt.month().cast(pl.Int32)
-        )
         return (
             scored.drop("kind")
             .join(self.people, on="customer_id", how="left")
@@ -111,7 +112,7 @@ class Pages:
                 "customer_id", "customer_no",
                 (pl.col("name").str.slice(0, 1) + "…").alias("name"),
                 "kind", "branch_id", "branch", "manager_id", "manager", "since",
-                tenure.cast(pl.Int32).alias("tenure_months"),
+                _months_to(bank.as_of, pl.coalesce("first_on", "since")).alias("tenure_months"),
                 "aum", "aum_average", "loans", "deposits", "aum_change_month", "aum_change_year", "n_lines",
                 "is_active", "recency_days", "frequency", "monetary", "r", "f", "m", "segment",
             )
@@ -121,6 +122,12 @@ class Pages:
     def _names(self, table: str, key: str, *more: str) -> pl.DataFrame:
         named = self.bank.table(table).with_columns(name=pl.coalesce("name", key))
         return named.select(key, "name", *more).sort(key).collect()
+
+
+def _months_to(as_of: date, day: pl.Expr) -> pl.Expr:
+    """Whole months from a day to `as_of`."""
+    months = (as_of.year - day.dt.year()) * 12 + as_of.month - day.dt.month().cast(pl.Int32)
+    return (months - (day.dt.day() > as_of.day).cast(pl.Int32)).cast(pl.Int32)
 
 
 def _change_since(
