@@ -50,7 +50,7 @@ DISK_EXCEPTIONS = {
     ("views.plotly_view", "read_bytes"): "plotly's script, shipped in its package",
     ("views.server", "read_bytes"): "the scripts and styles a page is made of",
     ("views.widgets", "write_csv"): "a list to download, written into memory",
-    ("views.widgets", "write_row"): "a list to download, written into memory",
+    ("views.excel", "write_row"): "the heading of a list to download, written into memory",
     ("panel.flows", "scan_parquet"): "the landed months are opened by the engine that sums them",
     ("panel.flows", "read_parquet"): "the landed months are opened by the engine that sums them",
 }

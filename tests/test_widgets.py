@@ -1,8 +1,8 @@
 """Widgets: redrawn once a change, only what is in sight is sent, and files that no spreadsheet runs."""
 
 import io
-import re
 import zipfile
+from xml.etree import ElementTree
 
 import ipywidgets
 import plotly.graph_objects as go
@@ -159,11 +159,18 @@ def test_csv_opens_in_a_spreadsheet_without_running_a_customer_s_name():
 
 
 def test_excel_holds_the_same_and_no_formula():
-    content, _ = download(LIST, "xlsx", 2)
+    frame = LIST.with_columns(is_active=pl.Series([True, False, None, True]), segment=pl.lit("A & <b>\x01"))
+    content, _ = download(frame, "xlsx", 2)
     with zipfile.ZipFile(io.BytesIO(content)) as book:
-        sheet = book.read("xl/worksheets/sheet1.xml").decode()
-        texts = book.read("xl/sharedStrings.xml").decode()
-    assert len(re.findall("<row ", sheet)) == 5
-    assert "<f>" not in sheet
-    assert "'=SUM(A1)" in texts
-    assert "<v>1.5</v>" in sheet
+        assert book.testzip() is None
+        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+        formats = ElementTree.fromstring(book.read("xl/styles.xml"))
+    rows = [{cell.get("r"): cell for cell in row.findall("{*}c")} for row in sheet.iterfind(".//{*}row")]
+    written = [{place: "".join(cell.itertext()) for place, cell in row.items()} for row in rows[1:]]
+    assert written[0] == {"A2": "C1", "B2": "W…", "C2": "3.0", "D2": "43861", "E2": "1", "F2": "A & <b>"}
+    assert written[2] == {"A4": "C3", "B4": "'=SUM(A1)", "D4": "44255", "F4": "A & <b>"}
+    assert sheet.findall(".//{*}f") == []
+    codes = {one.get("numFmtId"): one.get("formatCode") for one in formats.iterfind(".//{*}numFmt")}
+    styles = [codes.get(one.get("numFmtId")) for one in formats.find("{*}cellXfs")]
+    assert styles[int(rows[1]["D2"].get("s"))] == "yyyy-mm-dd"
+    assert rows[1]["C2"].get("s") != rows[1]["D2"].get("s")

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import polars as pl
 import traitlets
 
-from crmlab.views import theme
+from crmlab.views import excel, theme
 from crmlab.views.plotly_view import PlotlyView
 from crmlab.views.words import named, word
 
@@ -248,29 +248,9 @@ def download(frame: pl.DataFrame, kind: str, digits: int) -> tuple[bytes, str]:
         pl.when(formula).then("'" + pl.col(pl.String)).otherwise(pl.col(pl.String)).name.keep(),
         pl.col(money) / 10**digits,
     )
-    named = safe.rename(lambda name: word(f"column.{name}"))
+    listed = safe.rename(lambda name: word(f"column.{name}"))
+    if kind == "xlsx":
+        return excel.workbook(listed, digits), FORMATS[kind]
     out = io.BytesIO()
-    if kind == "csv":
-        named.write_csv(out, include_bom=True, float_precision=digits)
-    else:
-        _excel(named, out, digits)
+    listed.write_csv(out, include_bom=True, float_precision=digits)
     return out.getvalue(), FORMATS[kind]
-
-
-def _excel(frame: pl.DataFrame, out: io.BytesIO, digits: int) -> None:
-    import xlsxwriter  # 15 MB that a page only needs when somebody asks for a file
-
-    with xlsxwriter.Workbook(out, {"in_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
-        sheet = book.add_worksheet()
-        money = book.add_format({"num_format": f"#,##0.{'0' * digits}" if digits else "#,##0"})
-        sheet.write_row(0, 0, frame.columns, book.add_format({"bold": True}))
-        writers = {pl.String: sheet.write_string, pl.Boolean: sheet.write_boolean, pl.Date: sheet.write_datetime}
-        for at, column in enumerate(frame.iter_columns()):
-            write = writers.get(column.dtype, sheet.write_number)
-            style = (money,) if column.dtype == pl.Float64 else ()
-            for row, value in enumerate(column, 1):
-                if value is not None:
-                    write(row, at, value, *style)
-            sheet.set_column(at, at, 16)
-        sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, frame.height, frame.width - 1)
