@@ -9,6 +9,7 @@ from queue import Empty
 from time import monotonic
 
 from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_core.utils import run_sync
 from tornado.web import HTTPError, RedirectHandler, RequestHandler
 from traitlets.config import Config
 from voila.app import Voila
@@ -66,6 +67,11 @@ class Server(Voila):
             (r"/", App, settings),
             (r"/.*", Nothing),
         ]
+
+    def stop(self) -> None:
+        """End the kernels at once: they hold nothing to save, and asked politely they would print where they were."""
+        run_sync(self.kernel_manager.shutdown_all)(now=True)
+        super().stop()
 
 
 class App(TornadoVoilaHandler):
