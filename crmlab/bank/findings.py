@@ -2,8 +2,8 @@
 
 import polars as pl
 
+from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
-from crmlab.bank.schema import MILLION
 
 
 def n_rows(bank: Bank, table: str) -> int:

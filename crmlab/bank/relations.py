@@ -7,7 +7,8 @@ a reject as well.
 
 import polars as pl
 
-from crmlab.bank.schema import MILLION, TABLES
+from crmlab.bank.columns import MILLION
+from crmlab.bank.schema import TABLES
 
 PARENTS: dict[str, dict[str, str]] = {
     "customers": {"branch_id": "branches"},

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from crmlab.bank.schema import MILLION, TABLES
+from crmlab.bank.columns import MILLION
+from crmlab.bank.schema import TABLES
 
 if TYPE_CHECKING:
     from crmlab.bank.check import Report

@@ -2,91 +2,60 @@
 
 Types are those of a value after parsing: money is a whole number of minor units of its account's currency (of the
 policy's base currency where there is no account), a rate or a share a whole number of millionths, an exchange rate of
-hundred-millionths (base currency for one unit). A column that
-may be null may also be missing from an extract. What a column may be used for at a past date stands in its metadata:
+hundred-millionths (base currency for one unit). A column that may be null may also be missing from an extract. What a
+column may be used for at a past date stands in its metadata:
 
 - ``fixed``: known since the row exists (`KNOWN_ON` says since when);
 - ``dated``: known from the date in the column ``by`` on, masked before it;
 - ``current``: true of the day the extract was made, and of no other day. `Bank.table` does not serve these.
 """
 
-from collections.abc import Sequence
-
 import dataframely as dy
 import polars as pl
 
+from crmlab.bank.columns import (
+    CURRENT,
+    FIXED,
+    MILLIONTHS,
+    PERSONAL,
+    dated,
+    day,
+    flag,
+    key,
+    money,
+    one_of,
+    other_id,
+    share_,
+    text,
+)
 from crmlab.policy import ENTRY_KINDS, INITIATORS, LINES
 
 KINDS = ["retail", "small business", "corporate", "institution"]
 CHANNELS = ["counter", "atm", "online", "mobile", "pos", "system"]
 COUNTERPARTIES = ["own", "same bank", "other bank", "merchant", "payroll"]
 FIVE_GRADES = ["normal", "special mention", "substandard", "doubtful", "loss"]
-MILLION = 1_000_000
-
-FIXED = {"time": "fixed"}
-CURRENT = {"time": "current"}
-MONEY = {"time": "fixed", "unit": "money"}
-MILLIONTHS = {"time": "fixed", "unit": "millionths"}
-PERSONAL = {"time": "fixed", "personal": True}
-
-
-def dated(by: str) -> dict:
-    """Metadata of a column that is known from the date in the column `by` on."""
-    return {"time": "dated", "by": by}
-
-
-def _key(**more) -> dy.String:
-    return dy.String(primary_key=True, min_length=1, metadata=FIXED, **more)
-
-
-def _id(nullable: bool = False) -> dy.String:
-    return dy.String(nullable=nullable, min_length=1, metadata=FIXED)
-
-
-def _text(metadata: dict = FIXED) -> dy.String:
-    return dy.String(nullable=True, metadata=metadata)
-
-
-def _one_of(values: Sequence[str], nullable: bool = True, metadata: dict = FIXED) -> dy.Enum:
-    return dy.Enum(list(values), nullable=nullable, metadata=metadata)
-
-
-def _date(nullable: bool = True, metadata: dict = FIXED) -> dy.Date:
-    return dy.Date(nullable=nullable, metadata=metadata)
-
-
-def _flag(metadata: dict = FIXED) -> dy.Bool:
-    return dy.Bool(nullable=True, metadata=metadata)
-
-
-def _money(nullable: bool = False) -> dy.Int64:
-    return dy.Int64(nullable=nullable, metadata=MONEY)
-
-
-def _share() -> dy.Int64:
-    return dy.Int64(nullable=True, min=0, max=MILLION, metadata=MILLIONTHS)
 
 
 class Customers(dy.Schema):
-    customer_id = _key()
-    kind = _one_of(KINDS, nullable=False)
-    since = _date(nullable=False)
-    branch_id = _id(nullable=True)
-    name = _text(PERSONAL)
-    national_id = _text(PERSONAL)
-    mobile = _text(PERSONAL)
-    address = _text(PERSONAL)
-    birth_on = _date(metadata=PERSONAL)
-    founded_on = _date()
-    industry = _text()
-    referred_by_id = _id(nullable=True)
-    legal_rep_id = _id(nullable=True)
-    risk_grade = _text(CURRENT)
-    graded_on = _date(metadata=CURRENT)
-    kyc_due_on = _date(metadata=CURRENT)
-    consent = _flag(CURRENT)
-    staff_related = _flag(CURRENT)
-    status = _one_of(["active", "frozen", "deceased", "merged", "closed"], metadata=CURRENT)
+    customer_id = key()
+    kind = one_of(KINDS, nullable=False)
+    since = day(nullable=False)
+    branch_id = other_id(nullable=True)
+    name = text(PERSONAL)
+    national_id = text(PERSONAL)
+    mobile = text(PERSONAL)
+    address = text(PERSONAL)
+    birth_on = day(metadata=PERSONAL)
+    founded_on = day()
+    industry = text()
+    referred_by_id = other_id(nullable=True)
+    legal_rep_id = other_id(nullable=True)
+    risk_grade = text(CURRENT)
+    graded_on = day(metadata=CURRENT)
+    kyc_due_on = day(metadata=CURRENT)
+    consent = flag(CURRENT)
+    staff_related = flag(CURRENT)
+    status = one_of(["active", "frozen", "deceased", "merged", "closed"], metadata=CURRENT)
 
     @dy.rule()
     def born_before_joining(cls) -> pl.Expr:
@@ -98,30 +67,30 @@ class Customers(dy.Schema):
 
 
 class Parties(dy.Schema):
-    customer_id = _key()
-    party_id = _id()
+    customer_id = key()
+    party_id = other_id()
 
 
 class Accounts(dy.Schema):
-    account_id = _key()
-    customer_id = _id()
-    product_id = _id()
-    branch_id = _id(nullable=True)
+    account_id = key()
+    customer_id = other_id()
+    product_id = other_id()
+    branch_id = other_id(nullable=True)
     currency = dy.String(regex="^[A-Z]{3}$", metadata=FIXED)
-    opened_on = _date(nullable=False)
-    closed_on = _date(metadata=dated("closed_on"))
-    close_reason = _one_of(
+    opened_on = day(nullable=False)
+    closed_on = day(metadata=dated("closed_on"))
+    close_reason = one_of(
         ["request", "matured", "moved", "deceased", "merged", "written off"], metadata=dated("closed_on")
     )
     rate = dy.Int64(nullable=True, metadata={"time": "current", "unit": "millionths"})
-    is_floating = _flag()
+    is_floating = flag()
     term_months = dy.Int32(nullable=True, min=0, metadata=FIXED)
-    matures_on = _date()
-    auto_renew = _flag(CURRENT)
-    limit = _money(nullable=True)
-    collateral = _text()
-    history_kind = _one_of(["transactions", "daily", "month_end", "balance_days"])
-    five_grade = _one_of(FIVE_GRADES, metadata=CURRENT)
+    matures_on = day()
+    auto_renew = flag(CURRENT)
+    limit = money(nullable=True)
+    collateral = text()
+    history_kind = one_of(["transactions", "daily", "month_end", "balance_days"])
+    five_grade = one_of(FIVE_GRADES, metadata=CURRENT)
     overdue_days = dy.Int32(nullable=True, min=0, metadata=CURRENT)
 
     @dy.rule()
@@ -134,10 +103,10 @@ class Accounts(dy.Schema):
 
 
 class Holders(dy.Schema):
-    account_id = _key()
-    customer_id = _key()
-    role = _one_of(["owner", "joint", "user"], nullable=False)
-    share = _share()
+    account_id = key()
+    customer_id = key()
+    role = one_of(["owner", "joint", "user"], nullable=False)
+    share = share_()
 
     @dy.rule()
     def user_holds_no_share(cls) -> pl.Expr:
@@ -145,68 +114,68 @@ class Holders(dy.Schema):
 
 
 class Products(dy.Schema):
-    product_id = _key()
-    name = _text()
-    line = _one_of(LINES, nullable=False)
-    asset_class = _text()
-    term = _one_of(["demand", "term"])
-    risk = _one_of(["R1", "R2", "R3", "R4", "R5"])
-    is_off_balance = _flag()
-    overdraft_allowed = _flag()
-    bundled_with = _id(nullable=True)
+    product_id = key()
+    name = text()
+    line = one_of(LINES, nullable=False)
+    asset_class = text()
+    term = one_of(["demand", "term"])
+    risk = one_of(["R1", "R2", "R3", "R4", "R5"])
+    is_off_balance = flag()
+    overdraft_allowed = flag()
+    bundled_with = other_id(nullable=True)
 
 
 class Transactions(dy.Schema):
     """Every posting. A payment or transfer whose counterparty is `own` is landed with the kind own_transfer."""
 
     transaction_id = dy.String(nullable=True, unique=False, metadata=FIXED)
-    account_id = _id()
-    booked_on = _date(nullable=False)
-    amount = _money()
-    kind = _one_of(ENTRY_KINDS, nullable=False)
-    channel = _one_of(CHANNELS)
-    initiated_by = _one_of(INITIATORS)
-    category = _text()
-    counterparty_kind = _one_of(COUNTERPARTIES)
-    reverses_id = _text()
+    account_id = other_id()
+    booked_on = day(nullable=False)
+    amount = money()
+    kind = one_of(ENTRY_KINDS, nullable=False)
+    channel = one_of(CHANNELS)
+    initiated_by = one_of(INITIATORS)
+    category = text()
+    counterparty_kind = one_of(COUNTERPARTIES)
+    reverses_id = text()
 
 
 class Balances(dy.Schema):
-    account_id = _key()
+    account_id = key()
     on = dy.Date(primary_key=True, metadata=FIXED)
     kind = dy.Enum(["control", "anchor", "valuation", "balance_days"], primary_key=True, metadata=FIXED)
-    balance = _money()
+    balance = money()
 
 
 class Branches(dy.Schema):
-    branch_id = _key()
-    name = _text()
-    region = _text()
-    peer_group = _text()
+    branch_id = key()
+    name = text()
+    region = text()
+    peer_group = text()
 
 
 class Managers(dy.Schema):
-    manager_id = _key()
-    name = _text()
-    branch_id = _id(nullable=True)
-    grade = _text(CURRENT)
-    joined_on = _date()
-    left_on = _date(metadata=dated("left_on"))
+    manager_id = key()
+    name = text()
+    branch_id = other_id(nullable=True)
+    grade = text(CURRENT)
+    joined_on = day()
+    left_on = day(metadata=dated("left_on"))
 
 
 class Assignments(dy.Schema):
     """Who originates or maintains what: the scope says which one of account, line, customer and branch is meant."""
 
-    manager_id = _id()
-    role = _one_of(["originates", "maintains"], nullable=False)
-    scope = _one_of(["account", "line", "customer", "branch"], nullable=False)
-    account_id = _id(nullable=True)
-    customer_id = _id(nullable=True)
-    line = _one_of(LINES)
-    branch_id = _id(nullable=True)
-    share = _share()
-    from_on = _date(nullable=False)
-    to_on = _date(metadata=dated("to_on"))
+    manager_id = other_id()
+    role = one_of(["originates", "maintains"], nullable=False)
+    scope = one_of(["account", "line", "customer", "branch"], nullable=False)
+    account_id = other_id(nullable=True)
+    customer_id = other_id(nullable=True)
+    line = one_of(LINES)
+    branch_id = other_id(nullable=True)
+    share = share_()
+    from_on = day(nullable=False)
+    to_on = day(metadata=dated("to_on"))
 
     @dy.rule()
     def starts_before_it_ends(cls) -> pl.Expr:
@@ -224,14 +193,14 @@ class Assignments(dy.Schema):
 
 
 class ManagerEvents(dy.Schema):
-    manager_id = _id()
-    on = _date(nullable=False)
-    kind = _one_of(["joined", "moved", "promoted", "leave", "left"], nullable=False)
-    detail = _text()
+    manager_id = other_id()
+    on = day(nullable=False)
+    kind = one_of(["joined", "moved", "promoted", "leave", "left"], nullable=False)
+    detail = text()
 
 
 class Capacity(dy.Schema):
-    manager_id = _key()
+    manager_id = key()
     month = dy.Date(primary_key=True, metadata=FIXED)
     n_contacts = dy.Int32(min=0, metadata=FIXED)
 
@@ -239,86 +208,86 @@ class Capacity(dy.Schema):
 class Targets(dy.Schema):
     """A target of a manager, or of a branch where `manager_id` is null; set before its period starts."""
 
-    measure = _id()
-    branch_id = _id(nullable=True)
-    manager_id = _id(nullable=True)
-    set_on = _date(nullable=False)
-    from_on = _date(nullable=False)
-    to_on = _date(nullable=False)
+    measure = other_id()
+    branch_id = other_id(nullable=True)
+    manager_id = other_id(nullable=True)
+    set_on = day(nullable=False)
+    from_on = day(nullable=False)
+    to_on = day(nullable=False)
     target = dy.Int64(metadata=FIXED)
 
 
 class Leads(dy.Schema):
     """A lead takes each step once, and the first time counts; every single contact is a row of `contacts`."""
 
-    lead_id = _key()
+    lead_id = key()
     step = dy.Enum(["contacted", "responded", "offered", "opened", "lost"], primary_key=True, metadata=FIXED)
-    on = _date(nullable=False)
-    customer_id = _id(nullable=True)
-    manager_id = _id(nullable=True)
-    product_id = _id(nullable=True)
-    cost = _money(nullable=True)
+    on = day(nullable=False)
+    customer_id = other_id(nullable=True)
+    manager_id = other_id(nullable=True)
+    product_id = other_id(nullable=True)
+    cost = money(nullable=True)
 
 
 class Contacts(dy.Schema):
-    contact_id = _key()
-    customer_id = _id()
-    manager_id = _id(nullable=True)
-    on = _date(nullable=False)
-    channel = _one_of(["visit", "call", "message", "counter"])
-    purpose = _text()
-    outcome = _text()
+    contact_id = key()
+    customer_id = other_id()
+    manager_id = other_id(nullable=True)
+    on = day(nullable=False)
+    channel = one_of(["visit", "call", "message", "counter"])
+    purpose = text()
+    outcome = text()
 
 
 class Complaints(dy.Schema):
-    complaint_id = _key()
-    customer_id = _id()
-    on = _date(nullable=False)
-    topic = _text()
-    resolved_on = _date(metadata=dated("resolved_on"))
+    complaint_id = key()
+    customer_id = other_id()
+    on = day(nullable=False)
+    topic = text()
+    resolved_on = day(metadata=dated("resolved_on"))
 
 
 class Surveys(dy.Schema):
-    customer_id = _key()
+    customer_id = key()
     on = dy.Date(primary_key=True, metadata=FIXED)
     score = dy.Int32(min=0, max=10, metadata=FIXED)
-    topic = _text()
+    topic = text()
 
 
 class Campaigns(dy.Schema):
-    campaign_id = _key()
-    name = _text()
-    product_id = _id(nullable=True)
-    from_on = _date(nullable=False)
-    to_on = _date(nullable=False)
-    read_out_on = _date()
-    cost = _money(nullable=True)
+    campaign_id = key()
+    name = text()
+    product_id = other_id(nullable=True)
+    from_on = day(nullable=False)
+    to_on = day(nullable=False)
+    read_out_on = day()
+    cost = money(nullable=True)
 
 
 class Offers(dy.Schema):
-    campaign_id = _key()
-    customer_id = _key()
+    campaign_id = key()
+    customer_id = key()
     on = dy.Date(primary_key=True, metadata=FIXED)
-    is_control = _flag()
-    responded_on = _date(metadata=dated("responded_on"))
-    opened_on = _date(metadata=dated("opened_on"))
+    is_control = flag()
+    responded_on = day(metadata=dated("responded_on"))
+    opened_on = day(metadata=dated("opened_on"))
 
 
 class Relations(dy.Schema):
     """`customer_id` stands in relation `kind` to `other_id`, for instance pays wages to."""
 
-    customer_id = _key()
-    other_id = _key()
+    customer_id = key()
+    other_id = key()
     kind = dy.Enum(["kin", "controls", "guarantees", "pays wages to"], primary_key=True, metadata=FIXED)
-    from_on = _date()
-    to_on = _date(metadata=dated("to_on"))
+    from_on = day()
+    to_on = day(metadata=dated("to_on"))
 
 
 class ContactPersons(dy.Schema):
-    customer_id = _id()
-    name = _text(PERSONAL)
-    position = _text()
-    mobile = _text(PERSONAL)
+    customer_id = other_id()
+    name = text(PERSONAL)
+    position = text()
+    mobile = text(PERSONAL)
 
 
 class FxRates(dy.Schema):

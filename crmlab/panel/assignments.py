@@ -4,8 +4,8 @@ from datetime import date
 
 import polars as pl
 
+from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
-from crmlab.bank.schema import MILLION
 
 
 def keepers(bank: Bank, on: date) -> pl.DataFrame:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
-from crmlab.bank.schema import MILLION
 from crmlab.errors import InputError
 from crmlab.panel.align import beside, sums_by
 from crmlab.panel.months import monthly_facts
