@@ -132,7 +132,8 @@ def _lab(chosen: argparse.Namespace) -> int:
         raise InputError(f"There is no folder {chosen.notebooks}. Name it with --notebooks.")
     environment = os.environ | {"CRMLAB_MART": str(chosen.mart.resolve())}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    return subprocess.call([sys.executable, "-m", "jupyterlab", str(chosen.notebooks)], env=environment)
+    as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # a container's only user
+    return subprocess.call([sys.executable, "-m", "jupyterlab", *as_root, str(chosen.notebooks)], env=environment)
 
 
 class _Bar:

@@ -66,7 +66,7 @@ def test_a_click_on_a_cell_lists_its_customers(show, roster):
     at = cells.select("r", "f").rows().index((r, f))
     shown.page.locator(".crmlab-figure").nth(1).locator(".point").nth(at).click(force=True)
     shown.wait_for(TOTAL, n)
-    assert f"R{r} F{f}" in shown.text(".crmlab-list-head")
+    shown.wait_for("text => document.querySelector('.crmlab-list-head').innerText.includes(text)", f"R{r} F{f}")
     shown.page.get_by_role("button", name="Show all cells").click()
     shown.wait_for(TOTAL, roster.height)
 
