@@ -108,10 +108,12 @@ def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | 
 
 def _fits(frame: nw.DataFrame) -> None:
     """Stop before a sum could wrap; Polars would do so silently."""
-    if not frame.is_empty() and len(frame) * float(frame["amount"].cast(nw.Float64).abs().max()) >= 2.0**63:
-        moved = float(frame["amount"].cast(nw.Float64).abs().sum())
-        if moved >= 2.0**63:
-            raise InputError(f"The amounts add up to {moved:.3g}, too much for 64 bits. Check their unit.")
+    ends = [abs(float(end)) for end in (frame["amount"].min(), frame["amount"].max()) if end is not None]
+    if len(frame) * max(ends, default=0.0) < 2.0**63:
+        return
+    moved = float(frame["amount"].cast(nw.Float64).abs().sum())
+    if moved >= 2.0**63:
+        raise InputError(f"The amounts add up to {moved:.3g}, too much for 64 bits. Check their unit.")
 
 
 def _like(dtype: nw.dtypes.DType, as_of: date, back: int) -> date | datetime:
