@@ -5,16 +5,15 @@ import numpy as np
 import polars as pl
 
 
-def by_account(numbers: pl.Series, values: pl.Series, default: int | None) -> pl.Series:
-    """A list whose n-th place holds the value of account n, or `default` where there is none.
+def by_account(numbers: pl.Series, values: pl.Series, size: int) -> pl.Series:
+    """A list of `size` places whose n-th holds the value of account n, null where there is none.
 
     Examples
     --------
-    >>> by_account(pl.Series([3, 0]), pl.Series([30, 10]), None).to_list()
+    >>> by_account(pl.Series([3, 0]), pl.Series([30, 10]), 4).to_list()
     [10, None, None, 30]
     """
-    places = pl.repeat(default, (numbers.max() or 0) + 1, dtype=values.dtype, eager=True)
-    return places.scatter(numbers, values)
+    return pl.repeat(None, size, dtype=values.dtype, eager=True).scatter(numbers, values)
 
 
 def beside(frame: pl.DataFrame, other: pl.DataFrame, by: list[str]) -> pl.DataFrame:
@@ -28,9 +27,8 @@ def beside(frame: pl.DataFrame, other: pl.DataFrame, by: list[str]) -> pl.DataFr
     """
     if by != ["account_id"] or other.is_empty():
         return frame.join(other, on=by, how="left", maintain_order="left")
-    numbers = pl.concat([frame["account_id"], other["account_id"]])
-    rows = pl.int_range(other.height, dtype=pl.UInt32, eager=True)
-    places = pl.repeat(None, numbers.max() + 1, dtype=pl.UInt32, eager=True).scatter(other["account_id"], rows)
+    size = max(frame["account_id"].max() or 0, other["account_id"].max()) + 1
+    places = by_account(other["account_id"], pl.int_range(other.height, dtype=pl.UInt32, eager=True), size)
     return frame.hstack(other.drop(by).select(pl.all().gather(places.gather(frame["account_id"]))))
 
 

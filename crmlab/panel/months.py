@@ -48,12 +48,11 @@ def facts(bank: Bank, engine: str = "polars") -> pl.LazyFrame:
 def monthly_facts(bank: Bank, engine: str = "polars") -> Iterator[pl.DataFrame]:
     """The same, one month at a time."""
     spans = accounts.spans(bank)
-    kinds = spans.filter(pl.col("history_kind").is_in(["month_end", "balance_days"])).select(
-        "account_id", "history_kind"
-    )
+    kinds = spans.filter(pl.col("history_kind").is_in(["month_end", "balance_days"]))
+    kinds = kinds.select("account_id", "history_kind")
     stated = accounts.stated_balance_days(bank)
-    balances = by_account(spans["account_id"], spans["opening"], None)
-    for moves in _moves(spans, bank, engine):
+    balances = by_account(spans["account_id"], spans["opening"], (spans["account_id"].max() or 0) + 1)
+    for moves in _moves(spans, kinds, bank, engine):
         frame = _balanced_month(moves, balances)
         balances = balances.scatter(frame["account_id"], frame["closing"])
         yield _averages_known(frame, kinds, stated, moves.month)
@@ -68,9 +67,8 @@ class Moves(NamedTuple):
     resets: pl.DataFrame
 
 
-def _moves(spans: pl.DataFrame, bank: Bank, engine: str) -> Iterator[Moves]:
-    stated = spans.filter(pl.col("history_kind").is_in(["month_end", "balance_days"]))
-    cuts = accounts.cuts(bank).join(stated, on="account_id", how="anti")  # what is stated by month cannot be cut
+def _moves(spans: pl.DataFrame, by_month: pl.DataFrame, bank: Bank, engine: str) -> Iterator[Moves]:
+    cuts = accounts.cuts(bank).join(by_month, on="account_id", how="anti")  # what is stated by month cannot be cut
     resets = accounts.resets(bank).join(spans, on="account_id")
     resets = resets.filter(pl.col("on").is_between("starts_on", "ends_on")).select("account_id", "on", "balance")
     months = month_ends(bank.history_from, bank.as_of)

@@ -12,7 +12,6 @@ OUTSIDE = ["payment", "card", "cash", "transfer", "salary"]
 BETWEEN = ["own_transfer", "principal"]
 CHANNELS = ["counter", "atm", "online", "mobile", "pos"]
 NEEDED = ["account_id", "booked_on", "amount", "kind", "channel", "initiated_by"]
-MONEY = ["inflow", "outflow", "own_transfer", "interest", "fees"]
 COUNTS = ["n_transactions", *(f"n_{channel}" for channel in CHANNELS), "n_active_days"]
 
 
