@@ -13,7 +13,7 @@ from crmlab.panel.ahead import ahead
 from crmlab.panel.align import beside, by_account
 from crmlab.panel.calendar import month_ends, periods
 from crmlab.panel.flows import entries, flows, rows_of
-from crmlab.panel.moves import COUNTS, LARGEST
+from crmlab.panel.moves import COUNTS
 
 COLUMNS = [
     "account_id", "month", "starts_on", "ends_on", "days", "opening", "inflow", "outflow", "own_transfer", "interest",
@@ -186,7 +186,7 @@ def _fits(columns: list[pl.Series], month: date) -> None:
     """Stop before a balance times its days could wrap; Polars would do so silently."""
     ends = [value for column in columns for value in (column.min(), column.max()) if value is not None]
     largest = max(map(abs, ends), default=0)
-    if largest * 62 > LARGEST:
+    if largest * 62 >= 2**63:
         raise InputError(
             f"A balance of {month:%Y-%m} is too large for 64 bits of minor units (largest sum: {largest}). "
             "Check the amounts and minor_digits in policy.toml."

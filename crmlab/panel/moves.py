@@ -7,7 +7,6 @@ import narwhals.stable.v2 as nw
 from crmlab.errors import InputError
 from crmlab.policy import Policy
 
-LARGEST = 2**63 - 1
 OUTSIDE = ["payment", "card", "cash", "transfer", "salary"]
 BETWEEN = ["own_transfer", "principal"]
 CHANNELS = ["counter", "atm", "online", "mobile", "pos"]

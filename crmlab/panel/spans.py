@@ -36,17 +36,6 @@ def spans(bank: Bank) -> pl.DataFrame:
     )
 
 
-def unanchored(bank: Bank) -> pl.DataFrame:
-    """Accounts older than the history that no balance anchors; they stay out of balances and averages.
-
-    Returns
-    -------
-    pl.DataFrame
-        account_id
-    """
-    return spans(bank).filter(pl.col("opening").is_null()).select("account_id")
-
-
 def _anchors(bank: Bank) -> pl.LazyFrame:
     """The last balance stated at or before the first day of history, taken back to the start of that day.
 
