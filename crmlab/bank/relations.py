@@ -16,6 +16,8 @@ PARENTS: dict[str, dict[str, str]] = {
     "parties": {"customer_id": "customers"},
     "accounts": {"customer_id": "customers", "product_id": "products", "branch_id": "branches"},
     "holders": {"account_id": "accounts", "customer_id": "customers"},
+    "repricings": {"account_id": "accounts"},
+    "loan_status": {"account_id": "accounts"},
     "transactions": {"account_id": "accounts"},
     "balances": {"account_id": "accounts"},
     "assignments": {

@@ -28,6 +28,7 @@ from crmlab.bank.columns import (
     share_,
     text,
 )
+from crmlab.bank.staff import Assignments, Capacity, ManagerEvents, Managers, Targets
 from crmlab.policy import ENTRY_KINDS, INITIATORS, LINES
 
 KINDS = ["retail", "small business", "corporate", "institution"]
@@ -82,7 +83,7 @@ class Accounts(dy.Schema):
     close_reason = one_of(
         ["request", "matured", "moved", "deceased", "merged", "written off"], metadata=dated("closed_on")
     )
-    rate = dy.Int64(nullable=True, metadata={"time": "current", "unit": "millionths"})
+    rate = dy.Int64(nullable=True, metadata=MILLIONTHS)
     is_floating = flag()
     term_months = dy.Int32(nullable=True, min=0, metadata=FIXED)
     matures_on = day()
@@ -100,6 +101,24 @@ class Accounts(dy.Schema):
     @dy.rule()
     def opened_before_maturity(cls) -> pl.Expr:
         return pl.col("opened_on") <= pl.col("matures_on")
+
+
+class Repricings(dy.Schema):
+    """The client rate of an account from a day on; before the first row its own `rate` holds."""
+
+    account_id = key()
+    on = dy.Date(primary_key=True, metadata=FIXED)
+    rate = dy.Int64(metadata=MILLIONTHS)
+
+
+class LoanStatus(dy.Schema):
+    """The state of a loan at the end of a day; it holds until the next row, a day overdue growing older by itself."""
+
+    account_id = key()
+    on = dy.Date(primary_key=True, metadata=FIXED)
+    risk_grade = text()
+    five_grade = one_of(FIVE_GRADES)
+    overdue_days = dy.Int32(nullable=True, min=0, metadata=FIXED)
 
 
 class Holders(dy.Schema):
@@ -152,69 +171,6 @@ class Branches(dy.Schema):
     name = text()
     region = text()
     peer_group = text()
-
-
-class Managers(dy.Schema):
-    manager_id = key()
-    name = text()
-    branch_id = other_id(nullable=True)
-    grade = text(CURRENT)
-    joined_on = day()
-    left_on = day(metadata=dated("left_on"))
-
-
-class Assignments(dy.Schema):
-    """Who originates or maintains what: the scope says which one of account, line, customer and branch is meant."""
-
-    manager_id = other_id()
-    role = one_of(["originates", "maintains"], nullable=False)
-    scope = one_of(["account", "line", "customer", "branch"], nullable=False)
-    account_id = other_id(nullable=True)
-    customer_id = other_id(nullable=True)
-    line = one_of(LINES)
-    branch_id = other_id(nullable=True)
-    share = share_()
-    from_on = day(nullable=False)
-    to_on = day(metadata=dated("to_on"))
-
-    @dy.rule()
-    def starts_before_it_ends(cls) -> pl.Expr:
-        return pl.col("from_on") <= pl.col("to_on")
-
-    @dy.rule()
-    def scope_names_its_object(cls) -> pl.Expr:
-        scope = pl.col("scope")
-        return (
-            pl.when(scope == "account").then(pl.col("account_id").is_not_null())
-            .when(scope == "customer").then(pl.col("customer_id").is_not_null())
-            .when(scope == "line").then(pl.col("customer_id").is_not_null() & pl.col("line").is_not_null())
-            .otherwise(pl.col("branch_id").is_not_null())
-        )  # fmt: skip
-
-
-class ManagerEvents(dy.Schema):
-    manager_id = other_id()
-    on = day(nullable=False)
-    kind = one_of(["joined", "moved", "promoted", "leave", "left"], nullable=False)
-    detail = text()
-
-
-class Capacity(dy.Schema):
-    manager_id = key()
-    month = dy.Date(primary_key=True, metadata=FIXED)
-    n_contacts = dy.Int32(min=0, metadata=FIXED)
-
-
-class Targets(dy.Schema):
-    """A target of a manager, or of a branch where `manager_id` is null; set before its period starts."""
-
-    measure = other_id()
-    branch_id = other_id(nullable=True)
-    manager_id = other_id(nullable=True)
-    set_on = day(nullable=False)
-    from_on = day(nullable=False)
-    to_on = day(nullable=False)
-    target = dy.Int64(metadata=FIXED)
 
 
 class Leads(dy.Schema):
@@ -306,7 +262,8 @@ class FtpCurve(dy.Schema):
 
 TABLES: dict[str, type[dy.Schema]] = {
     "customers": Customers, "parties": Parties, "accounts": Accounts, "holders": Holders, "products": Products,
-    "transactions": Transactions, "balances": Balances, "branches": Branches, "managers": Managers,
+    "repricings": Repricings, "loan_status": LoanStatus, "transactions": Transactions, "balances": Balances,
+    "branches": Branches, "managers": Managers,
     "assignments": Assignments, "manager_events": ManagerEvents, "capacity": Capacity, "targets": Targets,
     "leads": Leads, "contacts": Contacts, "complaints": Complaints, "surveys": Surveys, "campaigns": Campaigns,
     "offers": Offers, "relations": Relations, "contact_persons": ContactPersons, "fx_rates": FxRates,
@@ -323,8 +280,8 @@ NULLABLE_KEYS = {
 
 # The column from whose date on a row is known; tables without one hold what is true from the start.
 KNOWN_ON = {
-    "customers": "since", "accounts": "opened_on", "transactions": "booked_on", "balances": "on",
-    "managers": "joined_on", "assignments": "from_on", "manager_events": "on", "capacity": "month",
+    "customers": "since", "accounts": "opened_on", "transactions": "booked_on", "balances": "on", "repricings": "on",
+    "loan_status": "on", "managers": "joined_on", "assignments": "from_on", "manager_events": "on", "capacity": "month",
     "targets": "set_on", "leads": "on", "contacts": "on", "complaints": "on", "surveys": "on",
     "campaigns": "from_on", "offers": "on", "relations": "from_on", "fx_rates": "on", "ftp_curve": "on",
 }  # fmt: skip
