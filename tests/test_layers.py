@@ -46,7 +46,7 @@ FORBIDDEN_LIBRARIES = {
 MAY_TOUCH_DISK = ("bank", "simulate", "mart", "cli")
 DISK_CALL = re.compile(r"(read|write|scan|sink)_\w+|mkdir|unlink|rmtree|touch")
 DISK_EXCEPTIONS = {
-    ("policy", "read_text"): "the rules are a file, read once on load",
+    ("policy.parse", "read_text"): "the rules are a file, read once on load",
     ("views.plotly_view", "read_bytes"): "plotly's script, shipped in its package",
     ("views.server", "read_bytes"): "the scripts and styles a page is made of",
     ("views.widgets", "write_csv"): "a list to download, written into memory",

@@ -1,0 +1,106 @@
+"""The rules that put customers into tiers, and what must be known about those in the upper ones."""
+
+from itertools import pairwise
+
+from crmlab.errors import near_miss
+from crmlab.policy.rules import FIELDS, KINDS, TIER_VALUES, Completeness, Level, TierRule
+from crmlab.policy.source import Source
+
+BOUNDS = ("from", "above", "top")
+POINT_DIGITS = 3  # points are counted in thousandths
+KEYS = ("name", "on", "months", "assessed", "buffer", "confirm", "near", "weights", "levels")
+
+
+def tiers(source: Source, base_digits: int) -> tuple[TierRule, ...]:
+    """The rules ``[[tiers]]``, the first of them the tier and the second the grade."""
+    rules = tuple(_rule(source, n, base_digits) for n in range(len(source.rows("tiers", of="rules"))))
+    _named_once(source, ("tiers",), [rule.name for rule in rules], "rules")
+    return rules
+
+
+def completeness(source: Source, tier: TierRule) -> Completeness:
+    """The rules under ``[completeness]``, for levels of the rule `tier`."""
+    top = "completeness"
+    levels = tuple(level.name for level in tier.levels)
+    return Completeness(
+        key_tiers=source.names(top, "key_tiers", known=levels),
+        fields=source.table(
+            top,
+            "fields",
+            known=KINDS,
+            what="kind of customer",
+            read=lambda *at: source.names(*at, known=FIELDS, may_be_empty=True),
+        ),
+    )
+
+
+def _rule(source: Source, n: int, base_digits: int) -> TierRule:
+    here = ("tiers", n)
+    given = _row(source, here, KEYS, ("name", "on", "levels"))
+    on = source.one_of(*here, "on", known=TIER_VALUES)
+    if ("weights" in given) != (on == "weighted_average"):
+        raise source.error(
+            (*here, "weights"), f"must be there where on is weighted_average, and only there; it is {on}."
+        )
+    return TierRule(
+        name=source.text_of(*here, "name"),
+        on=on,
+        months=source.whole(*here, "months", least=1) if "months" in given else 1,
+        assessed=source.wholes(*here, "assessed", least=1, most=12) if "assessed" in given else tuple(range(1, 13)),
+        buffer=source.share(*here, "buffer") if "buffer" in given else 0,
+        confirm=source.whole(*here, "confirm", least=1) if "confirm" in given else 1,
+        near=source.share(*here, "near") if "near" in given else 0,
+        weights=source.table(*here, "weights", read=source.factor) if "weights" in given else {},
+        levels=_levels(source, (*here, "levels"), POINT_DIGITS if on == "points" else base_digits),
+    )
+
+
+def _row(source: Source, path: tuple, known: tuple[str, ...], needed: tuple[str, ...]) -> dict:
+    row = source.value(*path)
+    if not isinstance(row, dict):
+        raise source.error(path, f"has {row!r}; write a table with {', '.join(needed)}.")
+    for key in row:
+        if key not in known:
+            raise source.error((*path, key), f"is not a rule. {near_miss(key, list(known))}")
+    for key in needed:
+        if key not in row:
+            raise source.error((*path, key), "is missing; write it.")
+    return row
+
+
+def _levels(source: Source, path: tuple, digits: int) -> tuple[Level, ...]:
+    levels = tuple(_level(source, (*path, n), digits) for n in range(len(source.rows(*path, of="levels"))))
+    _named_once(source, path, [level.name for level in levels], "levels")
+    if levels[0].lower is not None or levels[0].top is not None:
+        raise source.error((*path, 0), f"begin with {levels[0].name}, which has a bound; begin with one that has none.")
+    if any(level.lower is not None for level in levels) and any(level.top is not None for level in levels):
+        raise source.error(path, "mix amounts (from, above) and shares (top); write one of the two in all of them.")
+    for n, (below, above) in enumerate(pairwise(levels), 1):
+        if above.lower is None and above.top is None:
+            raise source.error((*path, n), f"leave {above.name} without a bound; write from, above or top.")
+        if n > 1 and not _is_above(below, above):
+            raise source.error((*path, n), f"have {below.name} and {above.name} overlap; write the lowest level first.")
+    return levels
+
+
+def _is_above(below: Level, above: Level) -> bool:
+    return above.top < below.top if above.lower is None else above.lower > below.lower
+
+
+def _level(source: Source, path: tuple, digits: int) -> Level:
+    given = _row(source, path, ("name", *BOUNDS), ("name",))
+    name, bounds = source.text_of(*path, "name"), [key for key in BOUNDS if key in given]
+    if len(bounds) > 1:
+        raise source.error(path, f"give {name} two bounds, {bounds[0]} and {bounds[1]}; write one.")
+    if not bounds:
+        return Level(name, None, None)
+    at = (*path, bounds[0])
+    if bounds[0] == "top":
+        return Level(name, None, source.share(*at))
+    return Level(name, source.minor(*at, digits=digits) + (bounds[0] == "above"), None)
+
+
+def _named_once(source: Source, path: tuple, names: list[str], what: str) -> None:
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            raise source.error((*path, n), f"have two {what} of the name {name}; name each differently.")
