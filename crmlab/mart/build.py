@@ -96,7 +96,7 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     for name in ("facts", "customers", "pages"):
         (folder / name).mkdir()
     rows = {"facts": 0, "customers": 0}
-    for done, (month, (facts, customers)) in enumerate(zip(months, panel.monthly(bank), strict=True)):
+    for done, (month, facts, customers, _) in enumerate(panel.monthly(bank)):
         progress("months", done, len(months))
         facts.write_parquet(folder / "facts" / f"{month:%Y-%m}.parquet")
         customers.write_parquet(folder / "customers" / f"{month:%Y-%m}.parquet")

@@ -32,8 +32,8 @@ def beside(frame: pl.DataFrame, other: pl.DataFrame, by: list[str]) -> pl.DataFr
     return frame.hstack(other.drop(by).select(pl.all().gather(places.gather(frame["account_id"]))))
 
 
-def sums_by(number: str, frame: pl.DataFrame, columns: list[str], latest: str) -> pl.DataFrame:
-    """Whole-number columns summed, and the latest of a date, by a column of small numbers, in its order.
+def sums_by(number: str, frame: pl.DataFrame, columns: list[str], latest: str | None = None) -> pl.DataFrame:
+    """Whole-number columns summed, and the latest of a date if one is named, by a column of numbers, in its order.
 
     Examples
     --------
@@ -52,6 +52,8 @@ def sums_by(number: str, frame: pl.DataFrame, columns: list[str], latest: str) -
         )
         for name in columns
     }
+    if latest is None:
+        return pl.DataFrame({number: numbers.gather(ends), **sums})
     never = np.iinfo(np.int32).min
     days = np.maximum.reduceat(frame[latest].to_physical().fill_null(never).to_numpy()[order], starts)
     return pl.DataFrame(

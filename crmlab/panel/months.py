@@ -12,6 +12,7 @@ from crmlab.panel import spans as accounts
 from crmlab.panel.ahead import ahead
 from crmlab.panel.align import beside, by_account
 from crmlab.panel.calendar import month_ends, periods
+from crmlab.panel.deals import changes, deals, sign_changes
 from crmlab.panel.flows import entries, flows, rows_of
 from crmlab.panel.moves import COUNTS
 
@@ -26,7 +27,8 @@ def facts(bank: Bank, engine: str = "polars") -> pl.LazyFrame:
 
     Answers: what was on each account, on average and at the end, and what moved it?
 
-    A period is a calendar month, cut on the days on which who originates or maintains the account changes.
+    A period is a calendar month, cut on the days on which who originates or maintains the account changes, on which its
+    deal does (`panel.deals`), and on which a deposit account that may be overdrawn goes below zero or comes back.
 
     Returns
     -------
@@ -68,11 +70,18 @@ class Moves(NamedTuple):
 
 
 def _moves(spans: pl.DataFrame, by_month: pl.DataFrame, bank: Bank, engine: str) -> Iterator[Moves]:
-    cuts = accounts.cuts(bank).join(by_month, on="account_id", how="anti")  # what is stated by month cannot be cut
-    resets = accounts.resets(bank).join(spans, on="account_id")
+    taken = accounts.resets(bank)
+    cuts = _cuts(bank, spans, taken).join(by_month, on="account_id", how="anti")  # stated by month: cannot be cut
+    resets = taken.join(spans, on="account_id")
     resets = resets.filter(pl.col("on").is_between("starts_on", "ends_on")).select("account_id", "on", "balance")
     months = month_ends(bank.history_from, bank.as_of)
     return ahead(lambda month: _moves_of(month, spans, cuts, resets, bank, engine), months, alone=engine != "polars")
+
+
+def _cuts(bank: Bank, spans: pl.DataFrame, resets: pl.DataFrame) -> pl.DataFrame:
+    """The days on which a period ends because who looks after an account, or what it is, changes."""
+    days = [accounts.handovers(bank), changes(deals(bank)), sign_changes(bank, spans, resets)]
+    return pl.concat(days).unique().sort("account_id", "starts_on")
 
 
 def _moves_of(

@@ -10,7 +10,7 @@ from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.panel.align import beside, sums_by
-from crmlab.panel.months import monthly_facts
+from crmlab.panel.exact import converted, largest_remainder
 from crmlab.panel.moves import COUNTS as ACCOUNT_COUNTS
 
 FLOWS = ["inflow", "outflow", "own_transfer", "interest", "fees", "valuation"]
@@ -22,6 +22,7 @@ COLUMNS = [
     "n_without_balance", "n_without_average", *COUNTS, "last_active_on",
 ]  # fmt: skip
 COLUMNS_TO_SUM = [*MONEY, "fx", "n_accounts", "n_open", "n_without_balance", "n_without_average", *COUNTS]
+PERIOD = ["account_id", "starts_on"]
 BY_SHARE = ["account_id", "share", "customer_id"]
 BY_SHARE_DESCENDING = [False, True, False]
 HUNDRED_MILLION = 10**8
@@ -58,17 +59,16 @@ def customers(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
     InputError
         Where an exchange rate is missing; currency and date are named.
     """
-    register = _register(bank)
-    months = facts.select(pl.col("month").unique().sort()).collect()["month"].to_list()
-    frames = (facts.filter(pl.col("month") == month).collect() for month in months)
-    return pl.concat([_month(frame, register, bank) for frame in frames]).lazy()
+    of = register(bank)
+    return pl.concat(
+        [customers_of(parts_of(frame, of, bank), month, of, bank) for month, frame in by_month(facts)]
+    ).lazy()
 
 
-def monthly(bank: Bank) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Facts and customers of one month after the other: what a large bank is built from in little memory."""
-    register = _register(bank)
-    for frame in monthly_facts(bank):
-        yield frame, _month(frame, register, bank)
+def by_month(facts: pl.LazyFrame) -> Iterator[tuple[date, pl.DataFrame]]:
+    """The facts of one month after the other."""
+    for month in facts.select(pl.col("month").unique().sort()).collect()["month"]:
+        yield month, facts.filter(pl.col("month") == month).collect()
 
 
 class Register(NamedTuple):
@@ -80,7 +80,7 @@ class Register(NamedTuple):
     rates: pl.DataFrame
 
 
-def _register(bank: Bank) -> Register:
+def register(bank: Bank) -> Register:
     lines = bank.table("products").select("product_id", pl.col("line").cast(pl.String))
     owned = (
         bank.table("accounts")
@@ -134,7 +134,28 @@ def _shares(bank: Bank, owned: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _month(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
+def customers_of(parts: pl.DataFrame, month: date, register: Register, bank: Bank) -> pl.DataFrame:
+    """Customers of one month from its parts."""
+    rows = parts.with_columns(
+        pl.when("is_first").then(pl.col("opening")).otherwise(0),
+        pl.when("is_last").then(pl.col("closing", "n_open", "n_without_balance", "n_without_average")).otherwise(0),
+        n_accounts=pl.col("is_first").cast(pl.Int32),
+    )
+    sums = sums_by("pair", rows, COLUMNS_TO_SUM, latest="last_active_on")
+    return (
+        sums.hstack(register.pairs.select(pl.col("customer_id", "line").gather(sums["pair"])))
+        .with_columns(month=pl.lit(month), days=pl.lit(days_of(month, bank), pl.Int32))
+        .select(COLUMNS)
+    )
+
+
+def days_of(month: date, bank: Bank) -> int:
+    """The days of a month that lie within the history and up to `as_of`."""
+    return (min(month, bank.as_of) - max(month.replace(day=1), bank.history_from)).days + 1
+
+
+def parts_of(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
+    """The facts of one month in base currency, a row a holder, with the number of the pair of customer and line."""
     month = facts["month"].max() or bank.as_of  # no rows where every account is closed
     end = min(month, bank.as_of)
     known = pl.col("closing").is_not_null()
@@ -155,47 +176,34 @@ def _month(facts: pl.DataFrame, register: Register, bank: Bank) -> pl.DataFrame:
         shared = _split(rows.filter("is_shared"), register.shares)
         rows = pl.concat([rows.filter(~pl.col("is_shared")), shared.select(rows.columns)])
     _fits(rows, month)
-    rows = rows.with_columns(
-        pl.when("is_first").then(pl.col("opening")).otherwise(0),
-        pl.when("is_last").then(pl.col("closing", "n_open", "n_without_balance", "n_without_average")).otherwise(0),
-        n_accounts=pl.col("is_first").cast(pl.Int32),
-    )
-    sums = sums_by("pair", rows, COLUMNS_TO_SUM, latest="last_active_on")
-    return (
-        sums.hstack(register.pairs.select(pl.col("customer_id", "line").gather(sums["pair"])))
-        .with_columns(
-            month=pl.lit(month), days=pl.lit((end - max(month.replace(day=1), bank.history_from)).days + 1, pl.Int32)
-        )
-        .select(COLUMNS)
-    )
+    return rows
 
 
 def _split(accounts: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
-    """Accounts by holder: money by largest remainder, ties to the larger share and then the lower number.
+    """Accounts by holder; that a balance is not known holds for each of them.
 
     Each column is split for itself, so a holder's sums could miss the holder's closing by a minor unit; that unit
-    passes between the holders as an own transfer. Transactions and activity stay with the owner; that a balance is not
-    known holds for each of them.
+    passes between the holders as an own transfer.
     """
-    rows = accounts.join(shares, on="account_id").sort(*BY_SHARE, descending=BY_SHARE_DESCENDING)
-    rows = rows.with_columns(_largest_remainder(pl.col(name), pl.col("share")).alias(name) for name in [*MONEY, "fx"])
+    rows = by_holder(accounts, shares, money=[*MONEY, "fx"], owners=COUNTS)
     moved = pl.col("inflow") - pl.col("outflow") + pl.sum_horizontal("interest", "fees", "valuation", "fx")
     return rows.with_columns(
         own_transfer=pl.col("closing") - pl.col("opening") - moved,
         last_active_on=pl.when("is_owner").then("last_active_on"),
-        pair="holder_pair",
-        **{name: pl.when("is_owner").then(name).otherwise(0).cast(pl.Int32) for name in COUNTS},
     )
 
 
-def _largest_remainder(value: pl.Expr, share: pl.Expr) -> pl.Expr:
-    product = value.cast(pl.Int128) * share.cast(pl.Int128)
-    part = product // MILLION
-    rest = product - part * MILLION
-    period = ["account_id", "starts_on"]
-    left_over = value.cast(pl.Int128) - part.sum().over(period)
-    rank = rest.rank("ordinal", descending=True).over(period)
-    return (part + (rank <= left_over).cast(pl.Int128)).cast(pl.Int64)
+def by_holder(rows: pl.DataFrame, shares: pl.DataFrame, money: list[str], owners: list[str]) -> pl.DataFrame:
+    """Shared accounts, a row a holder: money by largest remainder, ties to the larger share and then the lower number.
+
+    What stands in `owners` (transactions, activity) stays with the owner; `pair` becomes the holder's.
+    """
+    split = rows.join(shares, on="account_id").sort(*BY_SHARE, descending=BY_SHARE_DESCENDING)
+    return split.with_columns(
+        *(largest_remainder(pl.col(name), pl.col("share"), PERIOD).alias(name) for name in money),
+        *(pl.when("is_owner").then(name).otherwise(0).cast(rows.schema[name]).alias(name) for name in owners),
+        pair="holder_pair",
+    )
 
 
 def _in_base(rows: pl.DataFrame, month: date, rates: pl.DataFrame, bank: Bank) -> pl.DataFrame:
@@ -206,7 +214,7 @@ def _in_base(rows: pl.DataFrame, month: date, rates: pl.DataFrame, bank: Bank) -
     abroad = rows.filter(~at_home)
     before = month.replace(day=1) - timedelta(days=1)
     opened_at = pl.when("is_first").then("numerator_before").otherwise("numerator")
-    pair = _rates_on(rates, abroad["currency"].unique().to_list(), before, month, bank)
+    pair = rates_on(rates, abroad["currency"].unique().to_list(), before, month, bank)
     now = [name for name in MONEY if name != "opening"]
     moved = pl.col("inflow") - pl.col("outflow") + pl.sum_horizontal("own_transfer", "interest", "fees", "valuation")
     abroad = (
@@ -220,17 +228,8 @@ def _in_base(rows: pl.DataFrame, month: date, rates: pl.DataFrame, bank: Bank) -
     return pl.concat([rows.filter(at_home), abroad.select(rows.columns)])
 
 
-def converted(value: pl.Expr, numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """`value` × numerator ÷ denominator in 128 bits, rounded half to even."""
-    product = value.cast(pl.Int128) * numerator.cast(pl.Int128)
-    whole = product // denominator
-    twice = 2 * (product - whole * denominator)
-    up = (twice > denominator) | ((twice == denominator) & (whole % 2 != 0))
-    return (whole + up.cast(pl.Int128)).cast(pl.Int64)
-
-
-def _rates_on(rates: pl.DataFrame, currencies: list[str], before: date, month: date, bank: Bank) -> pl.DataFrame:
-    """The last rates at or before two month ends, as fractions from minor unit to minor unit."""
+def rates_on(rates: pl.DataFrame, currencies: list[str], before: date, month: date, bank: Bank) -> pl.DataFrame:
+    """By currency, the last rates at or before two month ends, as fractions from minor unit to minor unit."""
     rows = []
     for currency in sorted(currencies):
         of = rates.filter(pl.col("currency") == currency, pl.col("on") <= month)

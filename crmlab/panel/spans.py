@@ -108,19 +108,22 @@ def stated_balance_days(bank: Bank) -> pl.DataFrame:
     )
 
 
-def cuts(bank: Bank) -> pl.DataFrame:
-    """The days on which who originates or maintains an account changes.
+def handovers(bank: Bank) -> pl.DataFrame:
+    """The days on which who originates or maintains an account changes, for any of its holders.
 
     Returns
     -------
     pl.DataFrame
         account_id, starts_on: first day of the new state, once each.
     """
-    accounts = (
+    owned = (
         bank.table("accounts")
         .join(bank.table("products").select("product_id", pl.col("line").cast(pl.String)), on="product_id", how="left")
         .select("account_id", "customer_id", "branch_id", "line")
     )
+    joint = bank.table("holders").filter(pl.col("role") != "user", pl.col("share") > 0)
+    joint = joint.select("account_id", "customer_id").join(owned.drop("customer_id"), on="account_id")
+    accounts = pl.concat([owned, joint.select("account_id", "customer_id", "branch_id", "line")])
     assignments = bank.table("assignments").with_columns(pl.col("line").cast(pl.String))
     days = pl.concat(
         [

@@ -3,7 +3,8 @@
 import polars as pl
 
 from crmlab.bank.read import Bank
-from crmlab.panel.relationships import HUNDRED_MILLION, converted, no_rate
+from crmlab.panel.exact import converted
+from crmlab.panel.relationships import HUNDRED_MILLION, no_rate
 
 KINDS = [
     "opened", "closed", "matured", "salary", "large_inflow", "outflow_other_bank", "contact", "complaint", "offer",

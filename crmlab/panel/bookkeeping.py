@@ -1,0 +1,113 @@
+"""Books: what each manager's customers hold, the parts of a month summed by who maintained them."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+import polars as pl
+
+from crmlab.bank.read import Bank
+from crmlab.panel.align import sums_by
+from crmlab.panel.calendar import month_ends
+from crmlab.panel.credit import PUBLIC, Credit, credit, credited
+from crmlab.panel.months import monthly_facts
+from crmlab.panel.relationships import Register, by_month, customers_of, days_of, parts_of, register
+
+MONEY = ["opening", "flow", "interest", "valuation", "fx", "handed", "closing", "balance_days"]
+KEYS = ["customer_id", "month", "line", "manager_id"]
+
+
+def books(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
+    """Customer × month × line × manager in the base currency: the same money, by who maintained it on each day.
+
+    Answers: what did each manager start with, what came and went, what was handed over, and what is there now?
+
+    Credit is the holder's: an assignment of the account goes before one of the line, that before one of the customer;
+    what nobody maintains is branch-public. In each row
+    ``opening + flow + interest + valuation + fx + handed = closing``; summed over managers `handed` is zero.
+
+    Parameters
+    ----------
+    facts
+        As `panel.facts` gives them.
+    bank
+        The bank they come from.
+
+    Returns
+    -------
+    pl.LazyFrame
+        customer_id, month, line, manager_id (null: branch-public); opening, flow (inflow − outflow + own_transfer +
+        fees), interest, valuation, fx, handed (came from other managers less what went to them, on a day inside the
+        month; one on its first day shows between two months), closing, balance_days in minor units of the base
+        currency; days (of the month), n_open (accounts open at its end).
+
+    Raises
+    ------
+    InputError
+        Where an exchange rate is missing; currency and date are named.
+    """
+    of, who = register(bank), credit(bank)
+    frames = [books_of(parts_of(frame, of, bank), month, of, who, bank) for month, frame in by_month(facts)]
+    return pl.concat(frames).lazy()
+
+
+class Month(NamedTuple):
+    """What the panel knows of one month."""
+
+    month: date
+    facts: pl.DataFrame
+    customers: pl.DataFrame
+    books: pl.DataFrame
+
+
+def monthly(bank: Bank) -> Iterator[Month]:
+    """Facts, customers and books of one month after the other: what a large bank is built from in little memory."""
+    of, who = register(bank), credit(bank)
+    for month, frame in zip(month_ends(bank.history_from, bank.as_of), monthly_facts(bank), strict=True):
+        parts = parts_of(frame, of, bank)
+        yield Month(month, frame, customers_of(parts, month, of, bank), books_of(parts, month, of, who, bank))
+
+
+def books_of(parts: pl.DataFrame, month: date, register: Register, credit: Credit, bank: Bank) -> pl.DataFrame:
+    """Books of one month from its parts."""
+    first, last = pl.col("is_first"), pl.col("is_last")
+    own = ["pair", "account_id", "starts_on", "interest", "valuation", "fx", "balance_days"]
+    rows = parts.select(
+        *own,
+        flow=pl.col("inflow") - pl.col("outflow") + pl.col("own_transfer") + pl.col("fees"),
+        handed=pl.when(first).then(0).otherwise("opening") - pl.when(last).then(0).otherwise("closing"),
+        opening=pl.when(first).then("opening").otherwise(0),
+        closing=pl.when(last).then("closing").otherwise(0),
+        n_open=pl.when(last).then("n_open").otherwise(0),
+    )
+    sums = by_manager(rows, register, credit, month, MONEY, ["n_open"])
+    return sums.with_columns(days=pl.lit(days_of(month, bank), pl.Int32)).select(*KEYS, *MONEY, "days", "n_open")
+
+
+def by_manager(
+    rows: pl.DataFrame, register: Register, credit: Credit, month: date, money: list[str], counts: list[str]
+) -> pl.DataFrame:
+    """Rows of holders summed by customer, line and manager; what is not money stays with a row's first manager.
+
+    Parameters
+    ----------
+    rows
+        pair (`register.pairs`), account_id, starts_on, and the columns named in `money` and `counts`.
+    """
+    keyed = rows.hstack(register.pairs.select(pl.col("customer_id", "line").gather(rows["pair"])))
+    shared = credited(keyed, credit, month, money)
+    n = len(credit.managers) + 1
+    shared = shared.with_columns(
+        pl.when("is_main").then(pl.col(counts)).otherwise(0),
+        number=pl.col("pair").cast(pl.Int64) * n + pl.col("manager") - PUBLIC,
+    )
+    sums = sums_by("number", shared, [*money, *counts])
+    managers = pl.concat([pl.Series([None], dtype=pl.String), credit.managers])
+    return sums.select(
+        register.pairs["customer_id"].gather(sums["number"] // n),
+        pl.lit(month).alias("month"),
+        register.pairs["line"].gather(sums["number"] // n),
+        managers.gather(sums["number"] % n).alias("manager_id"),
+        *money,
+        *counts,
+    )
