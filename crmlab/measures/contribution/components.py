@@ -1,0 +1,182 @@
+"""Components: what each account earns and costs in a period, each rounded once, half to even."""
+
+import polars as pl
+
+from crmlab.bank.columns import MILLION
+from crmlab.bank.read import Bank
+from crmlab.panel.exact import half_even
+from crmlab.panel.relationships import Register
+from crmlab.policy import Policy
+
+CHANNELS = ("counter", "atm", "online", "mobile", "pos")
+RISK_YEAR = 365
+E_BANKING = "e-banking"
+
+
+def components_of(rows: pl.DataFrame, kinds: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Margin, fee, expected loss and capital of account × period, in the account's currency.
+
+    Parameters
+    ----------
+    rows
+        balance_days, outflow, fees, days, spread (FTP less client rate; null: not known), risk (PD × LGD), limit, kind.
+    kinds
+        What the policy and the month say of each kind, in the order of their numbers.
+    policy
+        The bank's rules.
+
+    Returns
+    -------
+    pl.DataFrame
+        `rows` with margin, fee, expected_loss and, where the policy asks for it, capital.
+    """
+    of = _of_kind(kinds, rows["kind"])
+    rows = rows.with_columns(pl.col("balance_days").fill_null(0), pl.col("spread").fill_null(0))
+    overdrawn = (rows["balance_days"] < 0) & of("is_deposit")
+    rows = rows.with_columns(margin=_margin(rows, overdrawn, of), fee=_fee(rows, of), expected_loss=pl.lit(0, pl.Int64))
+    if "capital" in policy.contribution.components:
+        rows = rows.with_columns(capital=pl.lit(0, pl.Int64))
+    return _with_risk(rows, of)
+
+
+def _of_kind(kinds: pl.DataFrame, kind: pl.Series):
+    return lambda name: kinds[name].gather(kind)
+
+
+def _wide(*sizes: pl.Series) -> type[pl.DataType]:
+    """64 bits where the product of values of these sizes surely fits, else 128."""
+    bound = 4.0
+    for values in sizes:
+        bound *= max(abs(float(values.max() or 0)), abs(float(values.min() or 0)), 1.0)
+    return pl.Int64 if bound < 2.0**63 else pl.Int128
+
+
+def _margin(rows: pl.DataFrame, overdrawn: pl.Series, of) -> pl.Series:
+    """(FTP − client rate) × balance_days ÷ the year's days: of a loan, whose balance is negative, client rate − FTP."""
+    rate = pl.select(pl.when(overdrawn).then(of("overdraft")).otherwise(rows["spread"])).to_series().fill_null(0)
+    width = _wide(rows["balance_days"], rate)
+    product = rows["balance_days"].cast(width) * rate.cast(width)
+    return _rounded(product, of("year_days") * MILLION)
+
+
+def _rounded(product: pl.Series, divisor: pl.Series | int) -> pl.Series:
+    frame = pl.DataFrame({"product": product}).with_columns(divisor=divisor)
+    return frame.select(half_even(pl.col("product"), pl.col("divisor").cast(product.dtype))).to_series()
+
+
+def _fee(rows: pl.DataFrame, of) -> pl.Series:
+    """Posted fees, and the policy's commissions on what is held and what is spent."""
+    on_balance, on_turnover = of("on_balance"), of("on_turnover")
+    if (on_balance + on_turnover).max() == 0:
+        return -rows["fees"]
+    year = of("year_days")
+    held = rows["balance_days"].clip(lower_bound=0)
+    width = _wide(pl.concat([held, rows["outflow"]]), pl.concat([on_balance, on_turnover]), year)
+    product = held.cast(width) * on_balance.cast(width) + rows["outflow"].cast(width) * (on_turnover * year).cast(width)
+    return _rounded(product, year * MILLION) - rows["fees"]
+
+
+def _with_risk(rows: pl.DataFrame, of) -> pl.DataFrame:
+    """Expected loss, and capital, of the rows that bear an exposure: what is drawn, and a part of what could be."""
+    rates = {"conversion": of("conversion"), "charge": of("capital")}
+    exposed = ((rows["balance_days"] < 0) | ((rates["conversion"] > 0) & (rows["limit"] > 0))).arg_true()
+    if not len(exposed):
+        return rows
+    some = rows.select("balance_days", "limit", "days", "risk").with_columns(**rates)[exposed].cast(pl.Int128)
+    drawn = (0 - pl.col("balance_days")).clip(lower_bound=0)
+    undrawn = (pl.col("limit") * pl.col("days") - drawn).clip(lower_bound=0)
+    exposure = drawn * MILLION + undrawn * pl.col("conversion")  # millionths of minor units × days
+    losses = some.with_columns(exposure=exposure).select(
+        expected_loss=pl.col("exposure") * pl.col("risk"), capital=pl.col("exposure") * pl.col("charge")
+    )
+    year = pl.lit(RISK_YEAR * MILLION, pl.Int128)
+    found = losses.select(
+        expected_loss=-half_even(pl.col("expected_loss"), year * MILLION * MILLION),
+        capital=-half_even(pl.col("capital"), year * MILLION),
+    )
+    kept = [name for name in found.columns if name in rows.columns]
+    return rows.with_columns(rows[name].scatter(exposed, found[name]) for name in kept)
+
+
+def service_cost(
+    rows: pl.DataFrame, kinds: pl.DataFrame, register: Register, policy: Policy, counts: bool = True
+) -> pl.DataFrame:
+    """`rows` with service_cost in base currency, and a row more for each that saved something to e-banking.
+
+    Online transactions that replace one at the counter are charged to their line at the counter's cost, and e-banking
+    is credited with the difference: the line shows what it saved, and the customer's total what was really spent.
+
+    Parameters
+    ----------
+    rows
+        n_transactions and the number by channel, pair, kind.
+    kinds
+        The kinds, of which e-banking is one where any customer has it.
+    register
+        Who has a line e-banking.
+    policy
+        Cost by channel, and the share of online transactions that replace one at the counter.
+    counts
+        False where the rows are told in another currency than that of costs: nothing is charged then.
+    """
+    if not counts:
+        return rows.with_columns(service_cost=pl.lit(0, pl.Int64))
+    rules, cost = policy.contribution, policy.contribution.cost
+    number = {name: pl.col(f"n_{name}").cast(pl.Int64) for name in CHANNELS}
+    other = pl.col("n_transactions").cast(pl.Int64) - pl.sum_horizontal(number.values())
+    spent = pl.sum_horizontal(number[name] * cost[name] for name in CHANNELS) + other * cost["system"]
+    cheaper = pl.sum_horizontal(number[name] * (cost["counter"] - cost[name]) for name in ("online", "mobile"))
+    rows = rows.with_columns(
+        service_cost=-spent,
+        saved=half_even(cheaper * rules.substituted_share, MILLION),
+        e_pair=_e_banking_pairs(register).gather(rows["pair"]),
+    )
+    moved = (pl.col("saved") != 0) & pl.col("e_pair").is_not_null() & (pl.col("e_pair") != pl.col("pair"))
+    credited = rows.filter(moved)
+    nothing = [
+        name for name in ("margin", "fee", "expected_loss", "capital", "fees", "balance_days") if name in rows.columns
+    ]
+    credited = credited.with_columns(
+        n_transactions=pl.col("n_online") + pl.col("n_mobile"),
+        kind=pl.lit(kinds.filter(pl.col("line") == E_BANKING)["kind"].first(), rows.schema["kind"]),
+        *(pl.lit(0, pl.Int64).alias(name) for name in nothing),
+        service_cost="saved",
+        pair="e_pair",
+        is_shared=pl.lit(False),
+    )
+    rows = rows.with_columns(service_cost=pl.col("service_cost") - pl.when(moved).then("saved").otherwise(0))
+    return pl.concat([rows, credited]).drop("saved", "e_pair")
+
+
+def _e_banking_pairs(register: Register) -> pl.Series:
+    """Of each pair of customer and line, the customer's pair with e-banking; null where there is none."""
+    pairs = register.pairs
+    mine = pairs.filter(pl.col("line") == E_BANKING).select("customer_id", e_pair=pl.col("pair"))
+    return pairs.join(mine, on="customer_id", how="left", maintain_order="left")["e_pair"]
+
+
+def taxed(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """`rows` with tax on the sum of the other components, where the policy asks for it; a loss lowers it."""
+    others = [name for name in policy.contribution.components if name != "tax"]
+    if "tax" not in policy.contribution.components:
+        return rows
+    base = pl.sum_horizontal(others).cast(pl.Int128)
+    return rows.with_columns(tax=-half_even(base * policy.contribution.tax, MILLION))
+
+
+def with_points(rows: pl.DataFrame, kinds: pl.DataFrame, bank: Bank, days: int) -> pl.DataFrame:
+    """`rows`, in base currency, with points (thousandths) on balances and fees, and points_owner on transactions.
+
+    Parameters
+    ----------
+    days
+        The days of the month, over which a balance is averaged.
+    """
+    of = _of_kind(kinds, rows["kind"])
+    major = 10 ** bank.policy.digits(bank.base_currency) * 1000
+    held, fees = rows["balance_days"].abs(), -rows["fees"]
+    width = _wide(held, of("points_average"))
+    on_average = _rounded(held.cast(width) * of("points_average").cast(width), days * major)
+    on_fees = _rounded(fees * of("points_fee"), major)
+    on_number = _rounded(rows["n_transactions"].cast(pl.Int64) * of("points_transaction"), 1000)
+    return rows.with_columns(points=on_average + on_fees, points_owner=on_number)

@@ -1,0 +1,200 @@
+"""The ledger of a month: facts become components, components become customers' lines, and nothing is lost between."""
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import polars as pl
+
+from crmlab.bank.read import Bank
+from crmlab.errors import InputError
+from crmlab.measures.contribution.components import components_of, service_cost, taxed, with_points
+from crmlab.measures.contribution.terms import Terms, of_month, places, terms
+from crmlab.panel.align import beside
+from crmlab.panel.bookkeeping import by_manager
+from crmlab.panel.credit import Credit, credit
+from crmlab.panel.exact import converted
+from crmlab.panel.relationships import Register, by_holder, by_month, days_of, rates_on, register
+
+KEYS = ["customer_id", "month", "line", "manager_id"]
+NEEDED = [
+    "account_id", "month", "starts_on", "days", "balance_days", "outflow", "fees", "n_transactions", "n_counter",
+    "n_atm", "n_online", "n_mobile", "n_pos",
+]  # fmt: skip
+OWNERS = ["service_cost", "points_owner"]  # transactions are the owner's, and so is what they cost
+
+
+class Ledger(NamedTuple):
+    """What the contributions of all months are computed from, looked up once."""
+
+    bank: Bank
+    terms: Terms
+    register: Register
+    credit: Credit
+
+    def lines(self, facts: pl.DataFrame, month: date, currency: str | None = None) -> pl.DataFrame:
+        """`lines` of one month, from its facts."""
+        return _lines(self, facts, month, currency)
+
+
+def ledger(bank: Bank) -> Ledger:
+    """What `lines` needs to know of a bank: terms, holders and managers of all accounts.
+
+    Raises
+    ------
+    InputError
+        Where the transfer price curve has a gap; product, term and date are named.
+    """
+    return Ledger(bank, terms(bank), register(bank), credit(bank))
+
+
+def lines(facts: pl.LazyFrame, bank: Bank, currency: str | None = None) -> pl.LazyFrame:
+    """Contribution of each customer, month by month and line by line, by the manager it counts for.
+
+    Answers: what is this customer worth to us, and which business is it made of?
+
+    Margin is (FTP − client rate) on the balance of every day of a deposit and (client rate − FTP) on that of a loan: a
+    term deal at the curve's point of the day it was made or last repriced, other balances at the month's behavioural
+    rate; nothing accrues on a loan more than the policy's days overdue, though its funding goes on. Fees are posted
+    fees and the policy's commissions. Service cost is by channel and transaction; what online transactions that replace
+    counter ones save is moved from the line where they are made to e-banking, if the customer has it. Expected loss is
+    exposure × PD × LGD × days / 365. Each component is rounded once, half to even, at account × period, and then only
+    converted and split. Source: the policy, `ftp_curve`, `repricings`, `loan_status`.
+
+    Parameters
+    ----------
+    facts
+        As `panel.facts` gives them.
+    bank
+        The bank they come from.
+    currency
+        Only accounts in this currency, in its own minor units; None for all of them in the base currency. Costs of
+        service are in base currency and stand only there.
+
+    Returns
+    -------
+    pl.LazyFrame
+        customer_id, month, line, manager_id (null: branch-public), a column a component (`components` of
+        `policy.contribution`; minor units, signed as it enters the contribution), points (thousandths of a point). Rows
+        without anything are left out.
+
+    Raises
+    ------
+    InputError
+        Where an exchange rate or a point of the transfer price curve is missing, or no account is in `currency`.
+    """
+    of = ledger(bank)
+    if currency and currency not in of.terms.kinds["currency"]:
+        raise InputError(
+            f"No account is in {currency}. There are {', '.join(of.terms.kinds['currency'].unique().sort())}."
+        )
+    return pl.concat([of.lines(frame, month, currency) for month, frame in by_month(facts.select(NEEDED))]).lazy()
+
+
+def long(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Contribution as one row a customer, month, line, manager and component; what is zero has no row.
+
+    Returns
+    -------
+    pl.LazyFrame
+        customer_id, month, line, manager_id, component, amount (minor units, signed: the sum is the contribution).
+
+    Examples
+    --------
+    >>> row = {"customer_id": 1, "month": date(2024, 1, 31), "line": "deposits", "manager_id": None}
+    >>> frame = pl.LazyFrame([row | {"margin": 120, "fee": 0, "service_cost": -30, "points": 5}])
+    >>> long(frame).select("component", "amount").collect().rows()
+    [('margin', 120), ('service_cost', -30)]
+    """
+    amounts = lines.drop("points").unpivot(index=KEYS, variable_name="component", value_name="amount")
+    return amounts.filter(pl.col("amount") != 0)
+
+
+def coverage(ledger: Ledger, facts: pl.LazyFrame) -> dict:
+    """What the contribution is made of, what it lacks and why, and how many accounts bear a margin nobody can tell.
+
+    Returns
+    -------
+    dict
+        components, missing (component to reason), n_unpriced: accounts of a line with a curve whose client rate or
+        balance is not known.
+    """
+    of, kinds = ledger.terms, ledger.terms.kinds
+    missing = {} if of.is_priced else {"margin": "the extract holds no ftp_curve"}
+    priced = kinds["curve"].is_not_null().gather(of.states["kind"])
+    rateless = of.states.filter(priced & of.states["client"].is_null())["account_id"]
+    unknown = (
+        facts.filter(pl.col("balance_days").is_null()).select(pl.col("account_id").unique()).collect()["account_id"]
+    )
+    n_unpriced = pl.concat([rateless, unknown.cast(rateless.dtype)]).n_unique() if of.is_priced else 0
+    return {
+        "components": list(ledger.bank.policy.contribution.components),
+        "missing": missing,
+        "n_unpriced": n_unpriced,
+    }
+
+
+def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | None) -> pl.DataFrame:
+    bank, kept = ledger.bank, ledger.bank.policy.contribution.components
+    rows = _in_base(_earned(ledger, facts, month, currency), ledger, month, currency)
+    before = {name: rows[name].sum() for name in kept if name != "tax"}
+    _fits(rows, kept, month)
+    rows = taxed(rows, bank.policy)
+    shared = rows["is_shared"]
+    if shared.any():
+        money = [name for name in (*kept, "points") if name not in OWNERS]
+        split = by_holder(rows.filter(shared), ledger.register.shares, money, OWNERS)
+        rows = pl.concat([rows.filter(~shared), split.select(rows.columns)])
+    rows = rows.with_columns(points=pl.col("points") + pl.col("points_owner"))
+    sums = by_manager(rows, ledger.register, ledger.credit, month, [*kept, "points"], [])
+    for name, total in before.items():
+        if sums[name].sum() != total:
+            raise ArithmeticError(f"{name} of {month:%Y-%m}: customers sum to {sums[name].sum()}, accounts to {total}.")
+    return sums.filter(pl.any_horizontal(pl.col(*kept, "points") != 0)).select(*KEYS, *kept, "points")
+
+
+def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | None) -> pl.DataFrame:
+    """A row an account and period with its components in the account's currency, and its cost in base currency."""
+    bank, prices = ledger.bank, of_month(ledger.terms, month, ledger.bank)
+    place = places(ledger.terms, facts, month)
+    states = ledger.terms.states
+    rows = facts.select(NEEDED).with_columns(
+        spread=prices.spread.gather(place),
+        risk=states["risk"].gather(place),
+        limit=states["limit"].gather(place),
+        kind=states["kind"].gather(place),
+    )
+    rows = beside(rows, ledger.register.accounts.select("account_id", "pair", "is_shared"), ["account_id"])
+    if currency:
+        rows = rows.filter((prices.kinds["currency"] == currency).gather(rows["kind"]))
+    rows = components_of(rows, prices.kinds, bank.policy)
+    return service_cost(rows, prices.kinds, ledger.register, bank.policy, counts=currency in (None, bank.base_currency))
+
+
+def _in_base(rows: pl.DataFrame, ledger: Ledger, month: date, currency: str | None) -> pl.DataFrame:
+    """Components of foreign accounts at the rate of the month's end, each rounded once more; and points on all."""
+    bank, kinds = ledger.bank, ledger.terms.kinds
+    days = days_of(month, bank)
+    abroad = (kinds["currency"] != bank.base_currency).gather(rows["kind"])
+    if currency or not abroad.any():
+        return with_points(rows, kinds, bank, days)
+    foreign = rows.filter(abroad).with_columns(currency=kinds["currency"].gather(rows.filter(abroad)["kind"]))
+    before = month.replace(day=1) - timedelta(days=1)
+    rates = rates_on(ledger.register.rates, foreign["currency"].unique().to_list(), before, month, bank)
+    money = [
+        name for name in ("margin", "fee", "expected_loss", "capital", "balance_days", "fees") if name in rows.columns
+    ]
+    foreign = foreign.join(rates, on="currency", how="left").with_columns(
+        pl.col(money).pipe(converted, pl.col("numerator"), pl.col("denominator"))
+    )
+    return with_points(pl.concat([rows.filter(~abroad), foreign.select(rows.columns)]), kinds, bank, days)
+
+
+def _fits(rows: pl.DataFrame, kept: tuple[str, ...], month: date) -> None:
+    """Stop before a sum over the bank could wrap; Polars would do so silently."""
+    names = [name for name in kept if name in rows.columns]
+    largest = rows.select(pl.max_horizontal(pl.col(names).cast(pl.Float64).abs().sum())).item() or 0.0
+    if largest >= 2.0**63:
+        raise InputError(
+            f"The contributions of {month:%Y-%m} add up to {largest:.3g} minor units, too much for 64 bits. "
+            "Check the amounts and minor_digits in policy.toml."
+        )
