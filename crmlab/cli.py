@@ -1,4 +1,4 @@
-"""The command line: simulate, check, build, dash, lab."""
+"""The command line: simulate, check, policy, build, dash, lab."""
 
 import argparse
 import os
@@ -51,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--landed", type=Path, help="keep the landed extracts here instead of throwing them away")
     check.add_argument("--rejects", type=Path, metavar="DIR", help="write every rejected row here")
     check.set_defaults(run=_check)
+
+    policy = commands.add_parser("policy", help="print the rules in words: a bank's, or crmlab's own")
+    policy.add_argument("folder", type=Path, nargs="?", help="of extracts; its transfer prices are told too")
+    policy.add_argument("--as-of", type=_day, help="the day of the transfer prices; default: of the last transaction")
+    policy.set_defaults(run=_policy)
 
     build = commands.add_parser("build", help="build the mart that pages and notebooks open")
     build.add_argument("folder", type=Path)
@@ -105,6 +110,23 @@ def _check(chosen: argparse.Namespace) -> int:
             bank.rejects.write(chosen.rejects)
     print(text)
     return 0 if report.is_clean else 1
+
+
+def _policy(chosen: argparse.Namespace) -> None:
+    from crmlab.policy import load
+    from crmlab.policy.words import prices, section, words
+
+    if not chosen.folder:
+        if chosen.as_of:
+            raise InputError("--as-of is for a bank's transfer prices. Name the folder of its extracts before it.")
+        print("\n".join(words(load())).rstrip())
+        return
+    from crmlab.bank.read import read
+
+    with tempfile.TemporaryDirectory(prefix="crmlab-") as temporary, _Bar() as progress:
+        bank = read(chosen.folder, as_of=chosen.as_of, landed=Path(temporary), progress=progress)
+        told = prices(bank.policy, bank.table("ftp_curve").collect()) or ["The bank delivers none known by that day."]
+    print("\n".join(words(bank.policy) + section(f"Transfer prices as of {bank.as_of}", told)).rstrip())
 
 
 def _build(chosen: argparse.Namespace) -> None:

@@ -56,7 +56,7 @@ def is_one_sentence(err: str) -> bool:
 def test_without_a_command_help_is_shown(run):
     code, out, err = run()
     assert (code, err) == (2, "")
-    for command in ("simulate", "check", "build", "dash", "lab"):
+    for command in ("simulate", "check", "policy", "build", "dash", "lab"):
         assert f"\n    {command} " in out
 
 
@@ -101,6 +101,40 @@ def test_check_keeps_what_it_landed_only_when_asked_and_writes_rejects(run, six,
     assert len(list((tmp_path / "landed").iterdir())) == 1
     rejects = pl.concat(pl.read_csv(path, infer_schema=False) for path in (tmp_path / "rejects").glob("*.csv"))
     assert rejects["account_id"].to_list() == ["A9"]
+
+
+def test_policy_tells_our_rules_without_a_folder(run):
+    code, out, err = run("policy")
+    assert (code, err) == (0, "")
+    assert out.startswith("Product lines\n  Deposits, wealth and insurance make up AUM.\n")
+    assert "Transfer prices" not in out
+
+
+def test_policy_tells_a_banks_rules_and_its_transfer_prices_on_a_day(run, tmp_path, monkeypatch):
+    curve = [
+        {"currency": "CNY", "line": "deposits", "term_months": 12, "on": on, "rate": rate}
+        for on, rate in (("2024-01-01", "2.35%"), ("2024-03-01", "2.25%"))
+    ]
+    bank = banks.six(tmp_path / "extracts", ftp_curve=curve)
+    (bank / "policy.toml").write_text("[activity]\nwindow_days = 30\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    code, out, _ = run("policy", bank, "--as-of", "2024-02-29")
+    assert code == 0
+    assert "  A customer without one for 30 days is not active.\n" in out
+    assert out.endswith(
+        "\n\nTransfer prices as of 2024-02-29\n"
+        "  Deposits in CNY of 12 months made on 2024-01-01 earn 2.35 % (FTP) less the client rate.\n"
+    )
+    latest = "made on 2024-03-01 earn 2.25 % (FTP) less the client rate.\n"
+    assert run("policy", bank)[1].endswith(latest)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["extracts"]
+
+
+def test_policy_says_that_a_bank_has_no_transfer_prices(run, six):
+    code, out, _ = run("policy", six)
+    assert code == 0
+    assert out.endswith("\nTransfer prices as of 2024-03-31\n  The bank delivers none known by that day.\n")
 
 
 @pytest.mark.parametrize("command", ["check", "build"])
@@ -172,13 +206,13 @@ def spoil(folder: Path, name: str, content: str | bytes | None) -> None:
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-@pytest.mark.parametrize("command", ["check", "build"])
+@pytest.mark.parametrize("command", ["check", "policy", "build"])
 @pytest.mark.parametrize("case", BAD)
 def test_bad_extracts_are_one_sentence(run, six, tmp_path, command, case):
     *file, says = BAD[case]
     spoil(six, *file)
-    if command == "check":
-        code, out, err = run("check", six)
+    if command != "build":
+        code, out, err = run(command, six)
     else:
         code, out, err = run("build", six, "--as-of", "2024-03-31", "--mart", tmp_path / "mart")
         with pytest.raises(crm.InputError, match="There is no mart"):
@@ -192,6 +226,8 @@ ELSEWHERE = {  # arguments, what is said; {} is the folder of the test
     "missing folder": (["check", "{}/nowhere"], "There is no folder {}/nowhere."),
     "near miss of a folder": (["check", "{}/extract"], "Did you mean {}/extracts?"),
     "a file for a folder": (["check", "{}/extracts/accounts.csv"], "is a file. Name the folder"),
+    "rules of a missing folder": (["policy", "{}/nowhere"], "There is no folder {}/nowhere."),
+    "a day without a bank": (["policy", "--as-of", "2024-03-31"], "Name the folder of its extracts"),
     "check before the first transaction": (["check", "{}/extracts", "--as-of", "2023-12-31"], "first transaction"),
     "build before the first transaction": (
         ["build", "{}/extracts", "--as-of", "2023-12-31", "--mart", "{}/mart"],

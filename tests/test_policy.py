@@ -1,8 +1,14 @@
 """Rules are data: what a bank may change, and what it is told when it errs."""
 
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
 import pytest
 
 import crmlab as crm
+from crmlab.bank import schema
+from crmlab.policy.words import prices, words
 
 
 def policy(tmp_path, text: str):
@@ -22,6 +28,121 @@ def test_a_banks_file_holds_only_what_differs(tmp_path):
 
 def test_the_hash_is_of_the_rules_and_not_of_their_layout(tmp_path):
     assert policy(tmp_path, "# ours, unchanged\n").hash == crm.policy.load().hash
+
+
+def test_what_a_customer_is_worth_is_read_into_whole_numbers(tmp_path):
+    own = policy(
+        tmp_path,
+        """
+        [pricing.curves]
+        cards = "0"
+        [contribution]
+        tax = 0.25
+        [contribution.cost]
+        counter = "7.25"
+        [contribution.pd]
+        AAA = "0.000001"
+        [contribution.lgd]
+        vessel = 0.4
+        [contribution.capital]
+        loans = "0.012"
+        [contribution.points.deposits]
+        average = "0"
+        fee = "2"
+        """,
+    )
+    ours, rules = crm.policy.load(), own.contribution
+    assert own.pricing.curves == {"deposits": "deposits", "loans": "loans"}
+    assert (rules.tax, rules.cost["counter"], rules.cost["atm"]) == (250_000, 725, 150)
+    assert rules.pd == ours.contribution.pd | {"AAA": 1}
+    assert rules.lgd == ours.contribution.lgd | {"vessel": 400_000}
+    assert rules.capital == {"loans": 12_000}
+    assert rules.points["deposits"] == {"fee": 2_000_000}
+    assert rules.points["loans"] == {"average": 800}
+    assert rules.components == ("margin", "fee", "service_cost", "expected_loss", "capital", "tax")
+    assert own.deviation == crm.policy.Deviation(200_000, Decimal("10000.00"))
+
+
+def test_a_zero_takes_a_line_out_and_with_the_last_one_the_component(tmp_path):
+    rules = policy(
+        tmp_path, '[contribution.capital]\nloans = "0"\n[contribution.points]\nloans = {average = 0}\n'
+    ).contribution
+    assert (rules.capital, rules.points.get("loans")) == ({}, None)
+    assert rules.components == ("margin", "fee", "service_cost", "expected_loss")
+
+
+def test_what_there_must_be_cannot_be_taken_away(tmp_path):
+    rules = policy(tmp_path, '[contribution.lgd]\nvessel = 1\n[contribution.pd_by_class]\nloss = "0.9"\n').contribution
+    assert (rules.lgd["none"], rules.pd_by_class["normal"]) == (600_000, 10_000)
+
+
+def test_money_is_in_the_smallest_unit_of_the_base_currency(tmp_path):
+    yen = policy(tmp_path, 'base_currency = "JPY"\n')
+    assert (yen.tiers[0].levels[1].lower, yen.contribution.cost["counter"]) == (50_000, 8)
+    assert yen.contribution.cost["atm"] == 2  # ours, 1.50, to the nearest
+    with pytest.raises(crm.InputError, match=r"line 3: cost.atm is '1.50'; write at most 0 digits after the point."):
+        policy(tmp_path, 'base_currency = "JPY"\n[contribution.cost]\natm = "1.50"\n')
+
+
+STARS = """
+[[tiers]]
+name = "star"
+on = "points"
+months = 6
+assessed = [6, 12]
+confirm = 2
+levels = [
+  {name = "unrated"}, {name = "quasi-star", above = "0"},
+  {name = "three", from = "50"}, {name = "four", from = "500.5"},
+]
+[completeness]
+key_tiers = ["four"]
+"""
+WEIGHTED = """
+[[tiers]]
+name = "asset class"
+on = "weighted_average"
+months = 3
+near = 0.05
+levels = [{name = "plain"}, {name = "noble", from = "300000"}]
+[tiers.weights]
+cash = "1"
+bonds = "0.8"
+deposits = 1.2
+[completeness]
+key_tiers = ["noble"]
+"""
+
+
+def test_tiers_on_points_counted_in_thousandths_and_assessed_twice_a_year(tmp_path):
+    [star] = policy(tmp_path, STARS).tiers
+    assert [(level.name, level.lower) for level in star.levels] == [
+        ("unrated", None), ("quasi-star", 1), ("three", 50_000), ("four", 500_500),
+    ]  # fmt: skip
+    assert (star.on, star.months, star.assessed, star.confirm) == ("points", 6, (6, 12), 2)
+    assert (star.buffer, star.near, star.weights) == (0, 0, {})
+
+
+def test_tiers_on_weighted_assets(tmp_path):
+    [rule] = policy(tmp_path, WEIGHTED).tiers
+    assert rule.weights == {"cash": 1_000_000, "bonds": 800_000, "deposits": 1_200_000}
+    assert [level.lower for level in rule.levels] == [None, 30_000_000]
+    assert (rule.assessed, rule.near) == (tuple(range(1, 13)), 50_000)
+
+
+def test_words_that_policy_shares_with_the_dictionary():
+    customers = schema.TABLES["customers"].columns()
+    may_be_missing = [name for name, column in customers.items() if column.nullable]
+    known = [name for name in may_be_missing if name not in schema.columns("customers", time="current")]
+    assert [*known, "contact_person"] == list(crm.policy.FIELDS)
+    assert list(crm.policy.KINDS) == list(schema.KINDS)
+    assert list(crm.policy.CHANNELS) == list(schema.CHANNELS)
+    assert list(crm.policy.FIVE_GRADES) == list(schema.FIVE_GRADES)
+
+
+def tier(levels: str, more: str = "") -> str:
+    """A policy of one tier rule, its levels in line 5."""
+    return f'[[tiers]]\nname = "tier"\non = "aum_average"\n{more}\nlevels = [{levels}]\n'
 
 
 @pytest.mark.parametrize(
@@ -48,6 +169,96 @@ def test_the_hash_is_of_the_rules_and_not_of_their_layout(tmp_path):
         ),
         ('[[rfm.segments]]\nname = "All"\n', "each need a name"),
         ('[[rfm.segments]]\nname = "All"\nr = [1, 6]\nf = [1, 5]\nm = [1, 5]\n', "have 25 cells outside 1 to 5"),
+        ('base_currency = "yuan"\n', "line 1: base_currency is 'yuan'; write a currency such as CNY"),
+        ('[landing]\ntolerance = "-1"\n', "tolerance is '-1'; write an amount"),
+        ("[churn]\nwords = 3\n", "words is 3; write a text in quotes"),
+        ("[pricing]\ntenors = [0, 12, 6]\n", "line 2: tenors is .0, 12, 6.; write each number once, from the lowest"),
+        ("[pricing]\ntenors = [0, 3, 3]\n", "write each number once"),
+        ("[pricing]\ntenors = [3, 6]\n", "line 2: tenors begins with 3; begin with 0, which is demand"),
+        ("[pricing]\ntenors = []\n", "write a list of whole numbers"),
+        ("[pricing]\ntenors = 3\n", "line 2: tenors must be a list"),
+        ('[pricing]\noverdraft_rate = "8"\n', "overdraft_rate is '8'; write a share from 0 to 1"),
+        ('[pricing]\noverdraft_curve = "loan"\n', "overdraft_curve is 'loan'. Did you mean loans?"),
+        (
+            '[pricing.curves]\ndeposit = "deposits"\n',
+            "line 2: curves.deposit is not a product line. Did you mean deposits?",
+        ),
+        ('[pricing.curves]\ncards = "loan"\n', "line 2: curves.cards is 'loan'. Did you mean loans?"),
+        ("[pricing.day_count]\nCNY = 30\n", "line 2: day_count.CNY is 30; write a whole number from 360 to 366"),
+        ("[pricing.day_count]\nyuan = 365\n", "line 2: day_count.yuan is no currency"),
+        ('[contribution]\nsubstituted_share = "1.2"\n', "substituted_share is '1.2'; write a share from 0 to 1"),
+        ("[contribution]\ntax = true\n", "tax is True; write a share from 0 to 1"),
+        ('[contribution]\ntax = "nan"\n', "tax is 'nan'; write a share from 0 to 1"),
+        ('[contribution]\ntax = "0.0000001"\n', "tax is '0.0000001'; write at most 6 digits after the point"),
+        ('[contribution.cost]\nweb = "1"\n', "line 2: cost.web is not a channel. Known: counter, atm"),
+        ('[contribution.cost]\ncounter = "-8"\n', "line 2: cost.counter is '-8'; write an amount"),
+        ('[contribution.cost]\natm = "0.005"\n', "cost.atm is '0.005'; write at most 2 digits after the point"),
+        ('[contribution.commission_on_balance]\nfunds = "0.1"\n', "commission_on_balance.funds is not a product line"),
+        ('[contribution.commission_on_turnover]\ncard = "0.1"\n', "Did you mean cards?"),
+        ('[contribution.pd]\nA = "3"\n', "line 2: pd.A is '3'; write a share from 0 to 1"),
+        ('[contribution.pd_by_class]\ndoubtfull = "1"\n', "is not a five-grade class. Did you mean doubtful?"),
+        ('[contribution.lgd]\nnone = ""\n', "lgd.none is ''; write a share from 0 to 1"),
+        ('[contribution.conversion]\nloan = "1"\n', "conversion.loan is not a product line. Did you mean loans?"),
+        ('[contribution.capital]\nloan = "1"\n', "capital.loan is not a product line. Did you mean loans?"),
+        ('[contribution.points]\nfunds = {fee = "1"}\n', "line 2: points.funds is not a product line"),
+        ("[contribution.points]\nloans = 3\n", "line 2: points.loans must be a table"),
+        ('[contribution.points.cards]\nfees = "1"\n', "line 2: points.cards.fees is not a basis. Did you mean fee?"),
+        ('[contribution.points.cards]\nfee = "-1"\n', "line 2: points.cards.fee is '-1'; write a number of at least 0"),
+        ("[deviation]\nflag = 20\n", "line 2: flag is 20; write a share from 0 to 1"),
+        ('[deviation]\nleast = "-1"\n', "line 2: least is '-1'; write an amount"),
+        ('[completeness]\nkey_tiers = ["golden"]\n', "line 2: key_tiers names 'golden'. Did you mean gold?"),
+        (
+            '[completeness.fields]\nretails = ["name"]\n',
+            "line 2: fields.retails is not a kind of customer. Did you mean retail?",
+        ),
+        (
+            '[completeness.fields]\nretail = ["birthday"]\n',
+            "line 2: fields.retail names 'birthday'. Did you mean birth_on?",
+        ),
+        ('[completeness.fields]\nretail = ["risk_grade"]\n', "fields.retail names 'risk_grade'. Known: branch_id"),
+        ("tiers = []\n", "line 1: tiers is ..; write a list of rules"),
+        ("tiers = [3]\n", "tiers has 3; write a table with name, on, levels"),
+        (tier('{name = "a"}', "asessed = [6]"), "line 4: asessed is not a rule. Did you mean assessed?"),
+        ('[[tiers]]\nname = "tier"\non = "point"\nlevels = []\n', "line 3: on is 'point'. Did you mean points?"),
+        ('[[tiers]]\nname = "tier"\non = "points"\n', "line 1: levels is missing; write it"),
+        (tier('{name = "a"}', "assessed = [6, 13]"), "line 4: assessed is 13; write a whole number from 1 to 12"),
+        (tier('{name = "a"}', "assessed = [0]"), "line 4: assessed is 0; write a whole number from 1 to 12"),
+        (tier('{name = "a"}', 'buffer = "1.1"'), "line 4: buffer is '1.1'; write a share from 0 to 1"),
+        (tier('{name = "a"}', "confirm = 0"), "line 4: confirm is 0; write a whole number of at least 1"),
+        (
+            tier('{name = "a"}', "weights = {cash = 1}"),
+            "line 4: weights must be there where on is weighted_average, and only",
+        ),
+        (
+            WEIGHTED.replace('[tiers.weights]\ncash = "1"\nbonds = "0.8"\ndeposits = 1.2', ""),
+            "line 2: weights must be there",
+        ),
+        (WEIGHTED.replace('"0.8"', '"-1"'), "line 10: weights.bonds is '-1'; write a number of at least 0"),
+        (
+            tier('{name = "a"}, {name = "b", from = "9"}, {name = "c", from = "8"}'),
+            "line 5: levels have b and c overlap",
+        ),
+        (
+            tier('{name = "a"}, {name = "b", from = "9"}, {name = "c", from = "9"}'),
+            "have b and c overlap; write the lowest",
+        ),
+        (tier('{name = "a"}, {name = "b", top = "0.2"}, {name = "c", top = "0.5"}'), "have b and c overlap"),
+        (tier('{name = "a"}, {name = "a", from = "9"}'), "line 5: levels have two levels of the name a"),
+        (
+            tier('{name = "a"}, {name = "b", from = "9"}, {name = "c", top = "0.2"}'),
+            "levels mix amounts .from, above. and shares",
+        ),
+        (
+            tier('{name = "a"}, {name = "b", from = "9", top = "0.2"}'),
+            "levels give b two bounds, from and top; write one",
+        ),
+        (tier('{name = "a", from = "9"}'), "levels begin with a, which has a bound"),
+        (tier('{name = "a"}, {name = "b"}'), "levels leave b without a bound; write from, above or top"),
+        (tier('{name = "a"}, {name = "b", from = "-9"}'), "levels.from is '-9'; write an amount"),
+        (tier('{name = "a"}, {name = "b", form = "9"}'), "levels.form is not a rule. Did you mean from?"),
+        (tier('\n{name = "a"},\n{name = "b", from = "x"},\n'), "line 7: levels.from is 'x'; write an amount"),
+        (tier('{name = "a"}'), "key_tiers names 'platinum'. Known: a"),
+        (STARS + STARS.partition("[comp")[0], "line 15: tiers have two rules of the name star"),
     ],
 )
 def test_a_wrong_rule_is_named_with_its_line(tmp_path, text, says):
@@ -58,3 +269,77 @@ def test_a_wrong_rule_is_named_with_its_line(tmp_path, text, says):
 def test_a_file_that_is_not_there():
     with pytest.raises(crm.InputError, match="There is no policy file"):
         crm.policy.load("nowhere.toml")
+
+
+# -- in words
+
+
+CURVE = pl.DataFrame(
+    [
+        ("CNY", "deposits", 0, date(2025, 4, 1), 15000),
+        ("CNY", "deposits", 12, date(2024, 12, 1), 99000),  # no longer
+        ("CNY", "deposits", 12, date(2025, 3, 1), 23500),
+        ("CNY", "deposits", 13, date(2025, 3, 1), 99000),  # not a tenor of the policy
+        ("USD", "loans", 240, date(2025, 3, 1), 41250),
+        ("CNY", "insurance", 12, date(2025, 3, 1), 99000),  # no line is funded on it
+    ],
+    schema=["currency", "line", "term_months", "on", "rate"],
+    orient="row",
+)
+
+
+def test_transfer_prices_in_words():
+    assert prices(crm.policy.load(), CURVE) == [
+        "Deposits in CNY on demand on 2025-04-01 earn 1.5 % (FTP) less the client rate.",
+        "Deposits in CNY of 12 months made on 2025-03-01 earn 2.35 % (FTP) less the client rate.",
+        "Loans in USD of 240 months made on 2025-03-01 earn the client rate less 4.125 % (FTP).",
+        "Cards in USD of 240 months made on 2025-03-01 earn the client rate less 4.125 % (FTP).",
+    ]
+    assert prices(crm.policy.load(), CURVE.clear()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "A customer without one for 90 days is not active."),
+        ("", "Cards, settlement, e-banking, international and guarantees count as services."),
+        ("", "Champions have recency 4 to 5, frequency 4 to 5 and monetary 4 to 5."),
+        ("", "A transaction in the channel counter costs 8 CNY."),
+        ("", "In place of one at the counter, an online transaction saves 7.60 CNY, a mobile one 7.70 CNY."),
+        ("", "A default without a listed collateral loses 60 %."),
+        ("", "Cards yield 0.35 % of what is spent in commission."),
+        ("", "E-banking earns 0.05 points a month for each transaction."),
+        ("", "Settlement earns 0.5 points a month for each CNY of fees."),
+        ("", "Contribution bears no cost of capital."),
+        ('[contribution.capital]\nloans = "0.0125"\n', "Capital costs 1.25 % a year of the exposure of loans."),
+        ("[contribution]\ntax = 0.25\n", "Tax takes 25 % of what is left."),
+        (
+            "",
+            "A customer is basic, from 50,000 CNY gold, from 200,000 CNY platinum, from 1,000,000 CNY diamond "
+            "and from 6,000,000 CNY private.",
+        ),
+        ("", "Whoever is more than 10 % below the bound of the level falls at once."),
+        ("", "Of the customers of a kind, the best 50 % are B and the best 20 % are A; all others are C."),
+        ("", "Key customers are those of the tier platinum, diamond or private."),
+        (STARS, "It is assessed at the end of June and December on the points of the last 6 months."),
+        (
+            STARS,
+            "A customer is unrated, from 0.001 points quasi-star, from 50 points three and from 500.50 points four.",
+        ),
+        (STARS, "Whoever is below the level falls when 2 assessments in a row say so."),
+        (WEIGHTED, "Cash counts with 100 %, bonds counts with 80 % and deposits counts with 120 %."),
+    ],
+)
+def test_rules_in_words(tmp_path, text, sentence):
+    assert f"  {sentence}" in words(policy(tmp_path, text))
+
+
+def test_a_bank_without_some_rules_in_words(tmp_path):
+    none = """
+    [lines]\ndeposits = "services"\nwealth = "services"\ninsurance = "services"
+    [contribution.commission_on_balance]\nwealth = 0\ninsurance = 0
+    [contribution.commission_on_turnover]\ncards = 0
+    """
+    said = words(policy(tmp_path, none))
+    assert "  There is no commission." in said
+    assert not any("make up AUM" in line for line in said)

@@ -65,7 +65,7 @@ def _shape(value: object) -> str:
 
 
 def _policy(source: Source) -> Policy:
-    bands = source.whole("rfm", "bands", least=2)
+    bands = source.whole("rfm", "bands", least=2, most=100)
     minor_digits = source.by_currency("minor_digits", least=0)
     base_currency = source.currency("base_currency")
     base_digits = minor_digits.get(base_currency, 2)
@@ -107,7 +107,7 @@ def _segments(source: Source, bands: int) -> tuple[Segment, ...]:
             Segment(row["name"], *((*map(int, row[axis]),) for axis in "rfm")) for row in source.value(*path)
         )
         cells = [(cell, segment.name) for segment in segments for cell in segment.cells()]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise source.error(path, "each need a name, and r, f and m as [low, high].") from None
     owner: dict[tuple, str] = {}
     for cell, name in cells:
