@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from crmlab.simulate.catalogue import CARD, FOREIGN, MAIN, SAVING
+from crmlab.simulate.catalogue import CARD, FOREIGN, MAIN, NUMBER, SAVING
 from crmlab.simulate.ledger import BY, CATEGORY, CHANNEL, KIND
 from crmlab.simulate.world import World
 
 REVERSED = 0.004  # of purchases
+FEES = {  # of services, a quarter: so much, and millionths of a month's turnover; of a guarantee those of its limit
+    "E02": (9_000, 0), "S01": (20_000, 500), "S02": (5_000, 1_500), "T01": (40_000, 2_000), "G01": (10_000, 2_000),
+}  # fmt: skip
 
 
 def interest(world: World) -> None:
@@ -29,6 +32,21 @@ def fees(world: World) -> None:
     born = ledger.opened[cards].astype("M8[D]").astype("M8[M]").astype(int) % 12 + 1
     cards = cards[(born == month.number) & (month.first - ledger.opened[cards] > 300)]
     ledger.post(cards, month.first + 4, np.full(len(cards), -8_000), "fee")
+    if month.ends_quarter:
+        for product, (fixed, share) in FEES.items():
+            _charge_service(world, NUMBER[product], fixed, share)
+
+
+def _charge_service(world: World, product: int, fixed: int, share: int) -> None:
+    """A fee stands on the account of the service, which the customer's main account fills up on the same day."""
+    people, ledger, day = world.people, world.ledger, world.month.last - 1
+    service = np.flatnonzero(ledger.usable & (ledger.product == product))
+    owner = ledger.customer[service]
+    size = np.where(ledger.limit[service] > 0, ledger.limit[service], people.income[owner])
+    fee = fixed + size * share // 1_000_000
+    fee = np.where(fee <= ledger.free[people.main[owner]], fee, 0)
+    ledger.post(service, day, -fee, "fee")
+    ledger.transfer(people.main[owner], service, day, fee, channel="system", by="mandate")
 
 
 def _charge(world: World, account: np.ndarray, fee: np.ndarray) -> None:
@@ -48,7 +66,6 @@ def reversals(world: World, entries: list[np.ndarray]) -> tuple[list[np.ndarray]
     able &= ledger.is_open[account]
     wrong = np.flatnonzero(able & (rng.random(len(amount)) < REVERSED))
     n = len(wrong)
-    ledger.entries = []
     codes = {"kind": KIND["reversal"], "channel": CHANNEL["system"], "by": BY["bank"], "category": CATEGORY[None]}
     added = (account[wrong], day[wrong] + rng.integers(1, 4, n), -amount[wrong])
     words = [np.full(n, code, np.uint8) for code in codes.values()]

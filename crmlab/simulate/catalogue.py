@@ -25,6 +25,7 @@ class Product:
     asset_class: str | None = None
     risk: str | None = None
     is_off_balance: bool = False
+    overdraft_allowed: bool = False
     bundled_with: str | None = None
 
 
@@ -32,6 +33,15 @@ PRODUCTS = (
     Product("D01", "Everyday account", "deposits", MAIN, 500, asset_class="cash"),
     Product("D02", "Business current account", "deposits", MAIN, 500, asset_class="cash"),
     Product("D03", "Savings account", "deposits", SAVING, 3500, asset_class="cash"),
+    Product(
+        "D04",
+        "Business current account with overdraft",
+        "deposits",
+        MAIN,
+        500,
+        asset_class="cash",
+        overdraft_allowed=True,
+    ),
     Product("D11", "Term deposit 3 months", "deposits", TERM, 11500, 3, "cash"),
     Product("D12", "Term deposit 6 months", "deposits", TERM, 13500, 6, "cash"),
     Product("D13", "Term deposit 1 year", "deposits", TERM, 15500, 12, "cash"),
@@ -42,11 +52,11 @@ PRODUCTS = (
     Product("W03", "Balanced plan", "wealth", WEALTH, 42000, asset_class="mixed", risk="R3", is_off_balance=True),
     Product("W04", "Equity fund", "wealth", VALUED, 60000, asset_class="equity", risk="R4", is_off_balance=True),
     Product("I01", "Endowment insurance", "insurance", VALUED, 25000, asset_class="insurance", is_off_balance=True),
-    Product("C01", "Credit card", "cards", CARD),
-    Product("L01", "Home loan", "loans", LOAN, 39000, 240),
-    Product("L02", "Consumer loan", "loans", LOAN, 62000, 24),
-    Product("L03", "Working capital loan", "loans", LOAN, 48000, 12),
-    Product("L04", "Farm loan", "loans", LOAN, 52000, 12),
+    Product("C01", "Credit card", "cards", CARD, overdraft_allowed=True),
+    Product("L01", "Home loan", "loans", LOAN, 39000, 240, overdraft_allowed=True),
+    Product("L02", "Consumer loan", "loans", LOAN, 62000, 24, overdraft_allowed=True),
+    Product("L03", "Working capital loan", "loans", LOAN, 48000, 12, overdraft_allowed=True),
+    Product("L04", "Farm loan", "loans", LOAN, 52000, 12, overdraft_allowed=True),
     Product("E01", "Mobile banking", "e-banking", SERVICE, bundled_with="D01"),
     Product("E02", "Business online banking", "e-banking", SERVICE, bundled_with="D02"),
     Product("S01", "Payroll service", "settlement", SERVICE),
@@ -60,6 +70,8 @@ RATE = np.array([product.rate for product in PRODUCTS], dtype=np.int32)
 TERM_MONTHS = np.array([product.term_months for product in PRODUCTS], dtype=np.int16)
 TERMS = np.array([NUMBER[id] for id in ("D11", "D12", "D13", "D14")])
 PLANS = np.array([NUMBER[id] for id in ("W01", "W02", "W03")])
+FOREIGN_RATES = np.array([0, 8000, 4000, 200])  # of foreign currency accounts, by currency
+OVERDRAFT_RATE = 80_000
 AUM_ROLES = (MAIN, SAVING, TERM, FOREIGN, WEALTH, VALUED)
 
 
@@ -104,7 +116,7 @@ def of_profile(field: str) -> np.ndarray:
 
 
 def tables(calendar: list[Month], rng: np.random.Generator) -> tuple[dict[str, dict], np.ndarray]:
-    """Products, exchange rates and transfer prices, and the rate of each month and currency as numbers."""
+    """Products and exchange rates, and the rate of each month and currency as numbers."""
     rates = exchange_rates(len(calendar) + 1, rng)
     days = np.array([calendar[0].first - 1, *(month.last for month in calendar)])
     foreign = range(1, len(CURRENCIES))
@@ -113,17 +125,16 @@ def tables(calendar: list[Month], rng: np.random.Generator) -> tuple[dict[str, d
         "on": np.concatenate([days for _ in foreign]),
         "rate": [f"{rates[i, c]:.6f}" for c in foreign for i in range(len(days))],
     }
-    return {"products": products(), "fx_rates": fx, "ftp_curve": transfer_prices(days)}, rates[1:]
+    return {"products": products(), "fx_rates": fx}, rates[1:]
 
 
 def products() -> dict:
     """The `products` table."""
-    names = ("name", "line", "asset_class", "risk", "is_off_balance", "bundled_with")
+    names = ("name", "line", "asset_class", "risk", "is_off_balance", "overdraft_allowed", "bundled_with")
     return {
         "product_id": [product.id for product in PRODUCTS],
         **{name: [getattr(product, name) for product in PRODUCTS] for name in names},
         "term": ["term" if product.term_months else "demand" for product in PRODUCTS],
-        "overdraft_allowed": [product.role in (CARD, LOAN) for product in PRODUCTS],
     }
 
 
@@ -132,15 +143,3 @@ def exchange_rates(n: int, rng: np.random.Generator) -> np.ndarray:
     steps = rng.normal(0, 0.012, (n, len(CURRENCIES)))
     steps[:, 0] = steps[0] = 0
     return np.round(np.array(FIRST_RATES) * np.exp(np.cumsum(steps, axis=0)), 6)
-
-
-def transfer_prices(days: np.ndarray) -> dict:
-    """What a deposit earns and a loan costs inside the bank, by term, set each quarter."""
-    rows = []
-    for number, day in enumerate(days[::3]):
-        for line, base in (("deposits", 16000), ("loans", 20000)):
-            for term in (0, 3, 6, 12, 36, 240):
-                rate = base + 2500 * min(term, 36) // 12 - 300 * number
-                rows.append((line, term, day, f"{rate / 1e6:.6f}"))
-    line, term, on, rate = zip(*rows, strict=True)
-    return {"currency": ["CNY"] * len(rows), "line": line, "term_months": term, "on": np.array(on), "rate": rate}

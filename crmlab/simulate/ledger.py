@@ -3,7 +3,17 @@
 import numpy as np
 
 from crmlab.bank.schema import CHANNELS, COUNTERPARTIES, ENTRY_KINDS, INITIATORS
-from crmlab.simulate.catalogue import FOREIGN, RATE, ROLE, SAVING, TERM_MONTHS, VALUED
+from crmlab.simulate.catalogue import (
+    FOREIGN,
+    FOREIGN_RATES,
+    MAIN,
+    OVERDRAFT_RATE,
+    RATE,
+    ROLE,
+    SAVING,
+    TERM_MONTHS,
+    VALUED,
+)
 from crmlab.simulate.months import NEVER, Month, add_months
 
 KIND = {name: i for i, name in enumerate(ENTRY_KINDS)}
@@ -20,12 +30,13 @@ REASON = {name: i for i, name in enumerate(REASONS)}
 
 COLUMNS = {
     "customer": np.int32, "product": np.int8, "currency": np.int8, "opened": np.int32, "closed": np.int32,
-    "reason": np.int8, "rate": np.int32, "term": np.int16, "matures": np.int32, "renews": bool, "limit": np.int64,
-    "instalment": np.int64, "overdue": np.int32, "joint": np.int32, "joint_share": np.int32,
+    "reason": np.int8, "rate": np.int32, "agreed": np.int32, "term": np.int16, "matures": np.int32, "renews": bool,
+    "limit": np.int64, "instalment": np.int64, "stops": bool, "missed": np.int32, "unpaid_from": np.int32,
+    "told": np.int32, "lent": np.int64, "lent_until": np.int32, "joint": np.int32, "joint_share": np.int32,
 }  # fmt: skip
 DEFAULTS = {
-    "currency": 0, "closed": NEVER, "reason": -1, "renews": False, "limit": 0, "instalment": 0, "overdue": 0,
-    "joint": -1, "joint_share": 0,
+    "currency": 0, "closed": NEVER, "reason": -1, "renews": False, "limit": 0, "instalment": 0, "stops": False,
+    "missed": 0, "unpaid_from": NEVER, "told": 0, "lent": 0, "lent_until": NEVER, "joint": -1, "joint_share": 0,
 }  # fmt: skip
 
 
@@ -33,7 +44,9 @@ class Ledger:
     """Columns of accounts as arrays, their balances in minor units, and the entries of the month in hand.
 
     `free` is what an account may still spend in the month: its opening balance less what it has paid. Money that comes
-    in counts from the next month on, so that no order of entries within a month overdraws an account.
+    in counts from the next month on, so that no order of entries within a month overdraws an account. Of a loan
+    `missed` is the number of instalments not paid, `unpaid_from` the day the oldest was due, `stops` whether it will
+    never be paid again, `told` the days overdue last written down; `lent` is an overdraft and `lent_until` its end.
     """
 
     def __init__(self) -> None:
@@ -73,9 +86,9 @@ class Ledger:
             more["matures"] = np.where(
                 np.broadcast_to(term, n) > 0, add_months(opened, np.broadcast_to(term, n)), NEVER
             )
-        values = (
-            DEFAULTS | {"rate": RATE[product]} | more | {"customer": customer, "product": product, "opened": opened}
-        )
+        rate = np.where(ROLE[product] == FOREIGN, FOREIGN_RATES[more.get("currency", 0)], RATE[product])
+        own = {"customer": customer, "product": product, "opened": opened, "rate": rate, "agreed": rate}
+        values = DEFAULTS | more | own
         for name, dtype in COLUMNS.items():
             added = np.broadcast_to(np.asarray(values[name], dtype), n)
             setattr(self, name, np.concatenate([getattr(self, name), added]))
@@ -131,9 +144,8 @@ class Ledger:
         return np.clip(amount, 0, (self.free[account] * share).astype(np.int64))
 
     def settle(self, account: np.ndarray, day) -> None:
-        """Credit the interest that has accrued since the last time."""
-        amount = np.rint(self.accrued[account] * (self.rate[account] / 365e6)).astype(np.int64)
-        self.post(account, day, np.maximum(amount, 0), "interest")
+        """Credit or, after an overdraft, charge the interest that has accrued since the last time."""
+        self.post(account, day, np.rint(self.accrued[account] / 365e6).astype(np.int64), "interest")
         self.accrued[account] = 0
 
     def close(self, account: np.ndarray, day, reason) -> None:
@@ -163,8 +175,28 @@ class Ledger:
         self.close(account, day, reason)
 
     def end(self) -> None:
-        """Close the month: the days' balances begin to earn interest at its end."""
-        self.accrued += np.maximum(self.balance_days, 0)
+        """Close the month: interest accrues on its days' balances at the rate in force, and on those below zero."""
+        earns = np.isin(self.role, (MAIN, SAVING, FOREIGN))
+        self.accrued += self.balance_days * np.where(earns, self.rate, 0)
+        able = np.flatnonzero(earns & (self.limit > 0))
+        below = np.minimum(self.daily(able), 0).sum(axis=1)
+        self.accrued[able] += below * (OVERDRAFT_RATE - self.rate[able])
+
+    def overdue(self, account: np.ndarray, day) -> np.ndarray:
+        """Days since the oldest instalment not paid was due, 0 where all are paid."""
+        since = self.unpaid_from[account]
+        return np.where(since == NEVER, 0, day - since)
+
+    def daily(self, account: np.ndarray) -> np.ndarray:
+        """Balances of a few accounts at the end of each day of the month so far booked, a row an account."""
+        row = np.full(len(self), -1)
+        row[account] = np.arange(len(account))
+        flows = np.zeros((len(account), self.month.n_days), np.int64)
+        for booked, day, amount, *_ in self.entries:
+            mine = row[booked] >= 0
+            np.add.at(flows, (row[booked[mine]], day[mine] - self.month.first), amount[mine])
+        upto = flows.cumsum(axis=1)
+        return upto + (self.balance[account] - upto[:, -1])[:, None]
 
     def gathered(self) -> list[np.ndarray]:
         """The month's entries as columns: account, day, amount and the codes of the words."""

@@ -28,6 +28,8 @@ SERVICES = {  # product: the share of customers of each profile that have it
     "G01": {"corporate": 0.15},
 }
 CARD_LIMIT = 5_000_000
+OVERDRAFTS = 0.1  # of businesses
+NOT_PAID = 0.008  # of the loans older than the extract
 
 
 def first_accounts(world: World) -> None:
@@ -36,11 +38,11 @@ def first_accounts(world: World) -> None:
     old = np.flatnonzero(people.since < world.calendar[0].first)
     parts = [_main(world, old), *_savings(world, old), *_plans(world, old), _foreign(world, old), _loans(world, old)]
     parts += [_side(world, old, "C01", of_profile("card")[people.profile[old]]), *_services(world, old)]
-    names = ("customer", "product", "opened", "balance", "currency", "instalment", "matures", "joint", "joint_share")
+    names = ("customer", "product", "opened", *_DEFAULTS)
     columns = {name: np.concatenate([_filled(part, name) for part in parts]) for name in names}
     order = np.argsort(columns["opened"], kind="stable")
     columns = {name: column[order] for name, column in columns.items()}
-    accounts = world.ledger.open(**columns, limit=_limit(columns["product"]))
+    accounts = world.ledger.open(**columns, limit=_limit(world, columns["customer"], columns["product"]))
     world.ledger.renews[accounts] = np.isin(columns["product"], TERMS) & (world.rng.random(len(accounts)) < 0.5)
     remember(world, accounts)
     people.joined[old] = True
@@ -62,7 +64,8 @@ def joiners(world: World) -> None:
     ]
     for part in parts:
         part["opened"] = people.since[part["customer"]]
-        accounts = ledger.open(part["customer"], part["product"], part["opened"], limit=_limit(part["product"]))
+        limit = _limit(world, part["customer"], part["product"])
+        accounts = ledger.open(part["customer"], part["product"], part["opened"], limit=limit)
         remember(world, accounts)
     people.joined[new] = True
     deposit = _round(np.maximum(people.wealth[new] * rng.uniform(0.3, 1.0, len(new)), 1000))
@@ -78,13 +81,22 @@ def remember(world: World, accounts: np.ndarray) -> None:
         getattr(people, name)[ledger.customer[mine]] = mine
 
 
+_DEFAULTS = {
+    "balance": 0, "currency": 0, "instalment": 0, "stops": False, "missed": 0, "unpaid_from": NEVER, "matures": NEVER,
+    "joint": -1, "joint_share": 0,
+}  # fmt: skip
+
+
 def _filled(part: dict, name: str) -> np.ndarray:
-    defaults = {"balance": 0, "currency": 0, "instalment": 0, "matures": NEVER, "joint": -1, "joint_share": 0}
-    return np.broadcast_to(np.asarray(part.get(name, defaults.get(name))), len(part["customer"]))
+    return np.broadcast_to(np.asarray(part.get(name, _DEFAULTS.get(name))), len(part["customer"]))
 
 
-def _limit(product: np.ndarray) -> np.ndarray:
-    return np.where(product == NUMBER["C01"], CARD_LIMIT, 0)
+def _limit(world: World, customer: np.ndarray, product: np.ndarray) -> np.ndarray:
+    """Limits of cards, and of guarantees and overdrafts by what the firm turns over in a month."""
+    income = world.people.income[customer]
+    of_income = np.select([product == NUMBER["G01"], product == NUMBER["D04"]], [1.5, 1.0], 0.0)
+    limit = np.where(of_income > 0, whole(income * of_income, 1_000_000) + 1_000_000, 0)
+    return np.where(product == NUMBER["C01"], CARD_LIMIT, limit)
 
 
 def _round(amount: np.ndarray) -> np.ndarray:
@@ -93,7 +105,9 @@ def _round(amount: np.ndarray) -> np.ndarray:
 
 def _main(world: World, who: np.ndarray) -> dict:
     people = world.people
-    product = np.where(people.is_retail[who], NUMBER["D01"], NUMBER["D02"])
+    overdraft = world.rng.random(len(who)) < OVERDRAFTS
+    overdraft &= people.of("small business", "corporate")[who]
+    product = np.select([people.is_retail[who], overdraft], [NUMBER["D01"], NUMBER["D04"]], NUMBER["D02"])
     dressed = whole(people.wealth[who] * 0.25 * people.dresses[who])
     people.dressed[who] = np.where(people.since[who] < world.calendar[0].first, dressed, 0)
     share = world.rng.beta(2, 3, len(who)) * np.where(people.of("savers", "wealthy")[who], 0.35, 1.4)
@@ -166,11 +180,22 @@ def _loans(world: World, who: np.ndarray) -> dict:
     opened = add_months(np.full(len(holder), first) - rng.integers(1, 28, len(holder)), -gone)
     fits = opened > people.since[holder]
     instalment = amount // term
-    left = amount - instalment * gone
-    columns = {"customer": holder, "product": product, "opened": opened, "balance": -left, "instalment": instalment}
+    stops = (gone > 0) & (rng.random(len(holder)) < NOT_PAID)
+    missed = np.where(stops, np.minimum(rng.integers(1, 10, len(holder)), gone), 0)
+    unpaid = instalment_day(opened, add_months(np.full(len(holder), first), -missed))
+    left = amount - instalment * (gone - missed)
+    columns = {
+        "customer": holder, "product": product, "opened": opened, "balance": -left, "instalment": instalment,
+        "stops": stops, "missed": missed, "unpaid_from": np.where(stops, unpaid, NEVER),
+    }  # fmt: skip
     part = {name: column[fits] for name, column in columns.items()}
     part["matures"] = add_months(part["opened"], term[fits])
     return part
+
+
+def instalment_day(opened: np.ndarray, first) -> np.ndarray:
+    """The day on which a loan's instalment is due, in the month that begins on `first`."""
+    return first + opened % 25 + 1
 
 
 def loan_terms(world: World, holder: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -30,6 +30,8 @@ class People:
     spending: np.ndarray
     activity: np.ndarray
     trend: np.ndarray
+    grade: np.ndarray  # of risk, 0 is best
+    graded_on: np.ndarray  # the day arrears changed the grade
     vigour: np.ndarray  # what is left of the habits, 1 at first
     mandate: np.ndarray
     mandate_day: np.ndarray
@@ -116,6 +118,7 @@ def draw(rng: np.random.Generator, n: int, calendar: list[Month], n_branches: in
         "spending": of_profile("spending")[profile] * np.exp(rng.normal(0, 0.12, n)),
         "activity": of_profile("activity")[profile] * np.exp(rng.normal(0, 0.5, n)),
         "trend": trend.astype(np.int8),
+        "grade": (trend == 0) + (rng.random(n) < 0.2).astype(np.int8),
         "vigour": np.ones(n),
         "mandate": mandate,
         "mandate_day": rng.integers(1, 29, n).astype(np.int32),
@@ -130,7 +133,7 @@ def draw(rng: np.random.Generator, n: int, calendar: list[Month], n_branches: in
     return crowd
 
 
-_DAYS = ("handed_on", "complained_on", "leaving_from", "left_on", "dormant_from")
+_DAYS = ("graded_on", "handed_on", "complained_on", "leaving_from", "left_on", "dormant_from")
 
 
 def _since(rng: np.random.Generator, profile: np.ndarray, calendar: list[Month]) -> np.ndarray:

@@ -14,7 +14,7 @@ from crmlab.simulate.people import TRENDS
 from crmlab.simulate.world import World
 
 TIERS = ("basic", "gold", "platinum", "diamond", "private")
-TIER_FROM = np.array([5_000_000, 20_000_000, 60_000_000, 600_000_000])  # average AUM of a month, in minor units of CNY
+TIER_FROM = np.array([5_000_000, 20_000_000, 100_000_000, 600_000_000])  # average AUM of a month, in minor units of CNY
 
 
 def truth(folder: Path | str, name: str) -> pl.DataFrame:

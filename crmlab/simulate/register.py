@@ -3,23 +3,39 @@
 import numpy as np
 import polars as pl
 
-from crmlab.bank.schema import FIVE_GRADES
 from crmlab.simulate import names
-from crmlab.simulate.catalogue import CURRENCIES, FOREIGN, LOAN, NUMBER, PRODUCTS, PROFILES, TERM
+from crmlab.simulate.catalogue import CURRENCIES, LOAN, NUMBER, PRODUCTS, PROFILES, TERM
 from crmlab.simulate.leaving import DEATH
 from crmlab.simulate.ledger import REASONS
+from crmlab.simulate.lending import GRADES, five_grades
 from crmlab.simulate.months import NEVER
+from crmlab.simulate.pricing import is_floating
 from crmlab.simulate.world import World
+
+GAPS = 0.06  # of the fields of a customer
 
 
 def write(world: World) -> None:
     """Write down customers, what ties them together, accounts and their holders."""
-    customers(world)
-    ties(world)
+    lacks = gaps(world)
+    customers(world, lacks)
+    ties(world, ~lacks["contact_person"])
     accounts(world)
 
 
-def customers(world: World) -> None:
+def gaps(world: World) -> dict[str, np.ndarray]:
+    """Which customers lack which fields: more of those whose manager is careless, fewer where he is not."""
+    people = world.people
+    everyone, firm = np.ones(len(people), bool), ~people.is_retail
+    share = GAPS * np.where(people.manager >= 0, world.staff.careless[people.manager], 1.0)
+    fields = {"mobile": everyone, "address": everyone, "birth_on": ~firm, "industry": firm, "contact_person": firm}
+    lacks = {field: able & world.chance(share) for field, able in fields.items()}
+    for field, who in lacks.items():
+        world.note("truth/gaps", customer_id=np.flatnonzero(who), field=field)
+    return lacks
+
+
+def customers(world: World, lacks: dict[str, np.ndarray]) -> None:
     """Write down who the customers are."""
     people, rng = world.people, world.rng
     n, retail = len(people), people.is_retail
@@ -34,18 +50,22 @@ def customers(world: World) -> None:
     names_ = np.array(name.to_list(), dtype=object)
     names_[twins] = names_[people.twin_of[twins]]
     national[~retail] = None
+    mobile[lacks["mobile"]] = None
+    address = names.addresses(rng, n).set(pl.Series(lacks["address"]), None)
+    industry = np.where(lacks["industry"], -1, people.industry)
     last = world.calendar[-1].last
-    grade = np.clip(1 + (people.trend == 0) + (rng.random(n) < 0.2) * 1, 1, 3)
+    graded = np.where(people.graded_on != NEVER, people.graded_on, last - rng.integers(0, 360, n))
     status = np.select([people.cause == DEATH, ~people.here], ["deceased", "closed"], "active")
     world.note(
         "customers", customer_id=np.arange(n),
         kind=names.words([profile.kind for profile in PROFILES], people.profile), since=people.since,
         branch_id=people.branch, name=names_,
-        national_id=national, mobile=mobile, address=names.addresses(rng, n),
-        birth_on=np.where(retail, people.born, NEVER), founded_on=np.where(retail, NEVER, people.born),
-        industry=names.words(names.INDUSTRIES, people.industry), referred_by_id=people.referrer,
-        legal_rep_id=people.legal_rep, risk_grade=names.words(("A", "B", "C"), grade - 1),
-        graded_on=np.maximum(last - rng.integers(0, 360, n), people.since),
+        national_id=national, mobile=mobile, address=address,
+        birth_on=np.where(retail & ~lacks["birth_on"], people.born, NEVER),
+        founded_on=np.where(retail, NEVER, people.born),
+        industry=names.words(names.INDUSTRIES, industry), referred_by_id=people.referrer,
+        legal_rep_id=people.legal_rep, risk_grade=names.words(GRADES, people.grade),
+        graded_on=np.maximum(graded, people.since),
         kyc_due_on=last + rng.integers(-60, 900, n), consent=rng.random(n) < 0.7, staff_related=rng.random(n) < 0.01,
         status=status,
     )  # fmt: skip
@@ -54,7 +74,7 @@ def customers(world: World) -> None:
     world.note("parties", customer_id=np.arange(n), party_id=names.numbered("U", base + party, 9))
 
 
-def ties(world: World) -> None:
+def ties(world: World, is_known: np.ndarray) -> None:
     """Who pays wages to whom, controls, is kin or guarantees, and whom to ask for at a business."""
     people, rng = world.people, world.rng
     everyone = np.arange(len(people))
@@ -68,7 +88,7 @@ def ties(world: World) -> None:
     ):
         start = np.maximum(people.since[left], people.since[right])
         world.note("relations", customer_id=left, other_id=right, kind=kind, from_on=start)
-    firm = everyone[~people.is_retail]
+    firm = everyone[~people.is_retail & is_known]
     contact = np.array(names.numbered("100", rng.integers(0, 10**8, len(firm)), 8).to_list(), dtype=object)
     position = names.words(("accountant", "owner", "finance manager"), rng.integers(0, 3, len(firm)))
     world.note(
@@ -81,20 +101,20 @@ def accounts(world: World) -> None:
     ledger, people = world.ledger, world.people
     n = len(ledger)
     role, every = ledger.role, np.arange(n)
-    late = np.searchsorted((1, 90, 180, 360), ledger.overdue, side="right")
+    overdue = ledger.overdue(every, world.calendar[-1].last)
     collateral = np.select([ledger.product == NUMBER["L01"], ledger.product == NUMBER["L03"]], [0, 1], -1)
     world.note(
         "accounts", account_id=every, customer_id=ledger.customer,
         product_id=names.words([product.id for product in PRODUCTS], ledger.product),
         branch_id=people.branch[ledger.customer], currency=names.words(CURRENCIES, ledger.currency),
         opened_on=ledger.opened, closed_on=ledger.closed, close_reason=names.words(REASONS, ledger.reason),
-        rate=names.millionths(ledger.rate), is_floating=(role == FOREIGN) | (ledger.product == NUMBER["L01"]),
+        rate=names.millionths(ledger.agreed), is_floating=is_floating(world),
         term_months=np.where(ledger.term > 0, ledger.term, -1), matures_on=ledger.matures,
         auto_renew=names.words(("false", "true"), np.where(role == TERM, ledger.renews, -1)),
         limit=np.where(ledger.limit > 0, ledger.limit, NEVER),
         collateral=names.words(("home", "receivables"), collateral), history_kind="transactions",
-        five_grade=names.words(FIVE_GRADES, np.where(role == LOAN, late, -1)),
-        overdue_days=np.where(role == LOAN, ledger.overdue, -1),
+        five_grade=five_grades(np.where(role == LOAN, overdue, -1)),
+        overdue_days=np.where(role == LOAN, overdue, -1),
     )  # fmt: skip
     shared = ledger.joint >= 0
     mine = np.where(shared, 1_000_000 - ledger.joint_share, 1_000_000)

@@ -19,6 +19,7 @@ from crmlab.simulate import (
     opening,
     people,
     planted,
+    pricing,
     register,
     saving,
     spending,
@@ -64,6 +65,7 @@ def bank(
     days = calendar(start, months)
     rng = np.random.default_rng([seed, 0])
     tables, rates = catalogue.tables(days, rng)
+    tables["ftp_curve"] = pricing.transfer_prices(days)
     team = staff.draw(rng, customers, days)
     offered = dealings.campaigns(days)
     n_blocks = -(-customers // BLOCK)
@@ -93,6 +95,7 @@ def _check(folder: Path, customers: int, months: int, dirt: float) -> None:
 def _simulate(world: World, files: book.Files, dirt: Dirt, progress: Callable[[str, int, int], None]) -> None:
     world.ledger.start(world.month)
     opening.first_accounts(world)
+    lending.first_states(world)
     world.staff.first_books(world)
     for month in world.calendar:
         progress("simulate", world.block * len(world.calendar) + month.index, files.n_blocks * len(world.calendar))
@@ -120,6 +123,8 @@ def _simulate(world: World, files: book.Files, dirt: Dirt, progress: Callable[[s
 def _month(world: World, month: Month) -> None:
     world.month = month
     world.ledger.start(month)
+    pricing.reprice(world)
+    lending.cover(world)
     leaving.close_due(world)
     leaving.break_up(world)
     opening.joiners(world)
@@ -138,6 +143,8 @@ def _month(world: World, month: Month) -> None:
     spending.dress(world)
     bankside.fees(world)
     bankside.interest(world)
+    lending.overdraw(world)
+    lending.states(world)
     dealings.month(world)
 
 

@@ -13,7 +13,10 @@ GRADES = ("associate", "manager", "senior manager")
 
 @dataclass(frozen=True)
 class Staff:
-    """Columns of managers, and what was planted: `effect` and `branch_effect` are growth a month, `market` its mood."""
+    """Columns of managers, and what was planted: `effect` and `branch_effect` are growth a month, `market` its mood.
+
+    `careless` is how many times the usual share of fields a manager's customers lack.
+    """
 
     branch: np.ndarray
     joined: np.ndarray
@@ -22,6 +25,7 @@ class Staff:
     branch_effect: np.ndarray
     weights: np.ndarray
     market: np.ndarray
+    careless: np.ndarray
 
     def working(self, day: int) -> np.ndarray:
         """Whether each manager works here on a day."""
@@ -57,9 +61,11 @@ class Staff:
         self._originated(world, who[fresh[who]])
 
     def release(self, world, who: np.ndarray, day: np.ndarray) -> None:
-        """End the assignments of customers who have gone."""
+        """End the assignments of customers who have gone, or whose manager went earlier in the month."""
         had = world.people.manager[who] >= 0
-        self._end(world, who[had], day[had])
+        who, day = who[had], day[had]
+        left = self.left[world.people.manager[who]]
+        self._end(world, who, np.where(left == NEVER, day, np.minimum(day, left)))
 
     def finish(self, world) -> None:
         """Write down the assignments still in force."""
@@ -88,7 +94,7 @@ class Staff:
         people = world.people
         for branch in np.unique(people.branch[who]):
             here = people.branch[who] == branch
-            here_first, here_last = int(day[here].min()), int(day[here].max())
+            here_first, here_last = int(day[here].min()), max(int(day[here].max()), world.month.last)
             able = np.flatnonzero((self.branch == branch) & self.working(here_first) & self.working(here_last))
             if len(able):
                 people.manager[who[here]] = able[world.rng.integers(0, len(able), here.sum())]
@@ -136,6 +142,7 @@ def draw(rng: np.random.Generator, customers: int, calendar: list[Month]) -> Sta
         branch=branch[shuffled], joined=joined[shuffled], left=left[shuffled],
         effect=rng.normal(0, 0.006, len(branch)), branch_effect=rng.normal(0.001, 0.004, n_branches),
         weights=rng.gamma(6, 1 / 6, n_branches), market=rng.normal(size=len(calendar)),
+        careless=rng.choice((0.4, 1.0, 3.0), len(branch), p=(0.4, 0.4, 0.2)),
     )  # fmt: skip
 
 
