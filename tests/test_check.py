@@ -8,7 +8,7 @@ import pytest
 
 import crmlab as crm
 from crmlab.bank.check import Report, check
-from tests.banks import account, entry, person, six, write
+from tests.banks import PRODUCTS, account, entry, person, six, write
 
 PRODUCTS = [
     {"product_id": "P-CUR", "line": "deposits", "overdraft_allowed": "false"},
@@ -223,6 +223,30 @@ def test_closing_below_the_average_has_a_minus_like_money(tmp_path):
     rows = [entry("2024-01-01", "A1", "310.00"), entry("2024-03-31", "A1", "-155.00")]
     found = report(bank(tmp_path / "in", accounts=accounts, transactions=rows))
     assert "155.00   305.00  −49.2 %" in found.text
+
+
+@pytest.mark.parametrize(
+    ("lost", "says"),
+    [
+        (("B1", "B2"), "Nothing was booked in 2024-02 in the whole bank; usually it is 60 rows a month."),
+        (("B2",), "Nothing was booked in 2024-02 in branch B2; usually it is 30 rows a month."),
+        ((), "Clean within tolerance."),
+    ],
+)
+def test_a_month_that_is_missing_for_all_or_for_one_branch(tmp_path, lost, says):
+    months = [(f"2024-0{month}", branch) for month in (1, 2, 3) for branch in ("B1", "B2")]
+    kept = [(month, branch) for month, branch in months if month != "2024-02" or branch not in lost]
+    folder = write(
+        tmp_path / "bank",
+        products=PRODUCTS,
+        branches=[{"branch_id": "B1"}, {"branch_id": "B2"}],
+        customers=[person("C1")],
+        accounts=[account(f"A-{branch}", "C1", opened="2024-01-01", branch_id=branch) for branch in ("B1", "B2")],
+        transactions=[entry(f"{month}-01", f"A-{branch}", "1.00") for month, branch in kept for _ in range(30)],
+    )
+    found = report(folder)
+    assert says in found.text
+    assert found.is_clean == (not lost)
 
 
 def test_as_of_long_after_the_last_transaction_is_told(tmp_path):

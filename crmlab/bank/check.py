@@ -21,6 +21,8 @@ class Report:
         difference, n: how often a recorded balance differs by how much in either direction, the most frequent first.
     unanchored
         account_no of accounts older than the history without a balance to start from.
+    silent_months
+        month, branch_id (null: the whole bank), usual: months without a booking where there are many in others.
     duplicates
         by (party or national_id), customers: one person under several numbers, as lists of customer_no.
     overlaps
@@ -38,6 +40,7 @@ class Report:
     breaks: pl.DataFrame
     sizes: pl.DataFrame
     unanchored: pl.DataFrame
+    silent_months: pl.DataFrame
     duplicates: pl.DataFrame
     overlaps: pl.DataFrame
     overdrafts: pl.DataFrame
@@ -54,12 +57,14 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """Whether everything adds up: rows and sums, each recorded balance within tolerance, each account anchored.
+        """Whether everything adds up: rows and sums, each recorded balance within tolerance, each account anchored, and
+        no month is missing.
 
         Rejects below the policy's ceiling and business facts (one person twice, two managers at once, overdrafts) are
         told and do not count.
         """
-        return self.is_reconciled and self.breaks.is_empty() and self.unanchored.is_empty()
+        lacks = (self.breaks, self.unanchored, self.silent_months)
+        return self.is_reconciled and all(frame.is_empty() for frame in lacks)
 
     @property
     def text(self) -> str:
@@ -88,6 +93,7 @@ def check(bank: Bank, facts: pl.LazyFrame) -> Report:
         breaks=findings.breaks(bank, differences),
         sizes=findings.sizes(differences),
         unanchored=findings.unanchored(bank, facts),
+        silent_months=findings.silent_months(bank, facts),
         duplicates=findings.duplicates(bank),
         overlaps=findings.overlaps(bank),
         overdrafts=findings.overdrafts(bank, facts),

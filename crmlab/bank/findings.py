@@ -5,6 +5,8 @@ import polars as pl
 from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
 
+BUSY = 20
+
 
 def n_rows(bank: Bank, table: str) -> int:
     """Rows of a table known at `as_of`."""
@@ -102,6 +104,31 @@ def unanchored(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
     lost = facts.filter(pl.col("opening").is_null()).select("account_id").unique().collect(engine="streaming").lazy()
     accounts = bank.table("accounts").join(lost, on="account_id", how="semi")
     return accounts.select("account_no", "opened_on").sort("account_no").collect()
+
+
+def silent_months(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
+    """Months between others in which nothing was booked, in the whole bank or in one branch that is usually busy.
+
+    A branch is busy that books at least `BUSY` rows in its median month; a quiet month of a smaller one says nothing.
+
+    Returns
+    -------
+    pl.DataFrame
+        month, branch_id (null: the whole bank), usual (median of the rows booked a month); by month and branch.
+    """
+    branches = bank.table("accounts").select("account_id", "branch_id")
+    rows = facts.join(branches, on="account_id").group_by("month", "branch_id")
+    booked = rows.agg(n=pl.col("n_transactions").cast(pl.Int64).sum()).collect(engine="streaming")
+    whole = booked.group_by("month").agg(pl.col("n").sum()).with_columns(branch_id=pl.lit(None, pl.String))
+    counts = pl.concat(
+        [whole.select("month", "branch_id", "n"), booked.drop_nulls("branch_id").select("month", "branch_id", "n")]
+    )
+    busy = pl.col("month").filter(pl.col("n") > 0)
+    of = counts.group_by("branch_id").agg(usual=pl.col("n").median(), first=busy.min(), last=busy.max())
+    silent = counts.join(of, on="branch_id", nulls_equal=True).filter(
+        pl.col("n") == 0, pl.col("usual") >= BUSY, pl.col("month").is_between("first", "last")
+    )
+    return silent.select("month", "branch_id", "usual").sort("month", "branch_id", nulls_last=False)
 
 
 def duplicates(bank: Bank) -> pl.DataFrame:

@@ -39,7 +39,15 @@ def _covered(report: "Report") -> Iterator[str]:
     absent = [name for name in TABLES if not bank.has(name)]
     if absent:
         yield f"Not delivered: {', '.join(absent)}."
+    yield from _silent(report.silent_months)
     yield from bank.manifest["unread"]
+
+
+def _silent(months: pl.DataFrame) -> Iterator[str]:
+    for row in months.head(LISTED).iter_rows(named=True):
+        where = f"branch {row['branch_id']}" if row["branch_id"] else "the whole bank"
+        yield f"Nothing was booked in {row['month']:%Y-%m} in {where}; usually it is {row['usual']:,.0f} rows a month."
+    yield from _more(months.height)
 
 
 def _totals(report: "Report") -> Iterator[str]:
@@ -154,6 +162,8 @@ def _verdict(report: "Report") -> Iterator[str]:
         reasons.append(f"{broken} off by more than {report.bank.policy.tolerance}")
     if report.unanchored.height:
         reasons.append(f"{_count(report.unanchored.height, 'account')} without an anchor")
+    if report.silent_months.height:
+        reasons.append(f"{_count(report.silent_months.height, 'month')} without a booking")
     yield f"Not clean: {'; '.join(reasons)}." if reasons else "Clean within tolerance."
 
 
