@@ -1,6 +1,9 @@
 """Customer relationship analytics for banks: ``import crmlab as crm``, and everything is loaded when first named.
 
 ``crm.read`` a folder of extracts · ``crm.panel`` facts, customers, events · ``crm.rfm`` recency, frequency, monetary ·
+``crm.contribution`` what each line of each customer earns · ``crm.windows`` by quarter, year, year to date ·
+``crm.deviation`` closing against average · ``crm.concentration`` whale curve, top shares, Gini · ``crm.tiers`` levels,
+and who is near the next · ``crm.movement`` the bridge between two months · ``crm.completeness`` what is not known ·
 ``crm.mart`` open what a build has published · ``crm.policy`` the bank's rules
 """
 
@@ -11,11 +14,18 @@ _CONTENTS = {
     "bands": ("crmlab.measures.bands", None),
     "build": ("crmlab.mart.build", "build"),
     "check": ("crmlab.bank.check", "check"),
+    "completeness": ("crmlab.measures.completeness", None),
+    "concentration": ("crmlab.measures.concentration", None),
+    "contribution": ("crmlab.measures.contribution", None),
+    "deviation": ("crmlab.measures.deviation", None),
     "mart": ("crmlab.mart", None),
+    "movement": ("crmlab.measures.movement", None),
     "panel": ("crmlab.panel", None),
     "policy": ("crmlab.policy", None),
     "read": ("crmlab.bank.read", "read"),
     "rfm": ("crmlab.measures.rfm", None),
+    "tiers": ("crmlab.measures.tiers", None),
+    "windows": ("crmlab.measures.windows", None),
 }
 __all__ = list(_CONTENTS)
 

@@ -19,8 +19,10 @@ from crmlab.mart.pages import Pages
 from crmlab.mart.publish import alone, publish
 from crmlab.mart.snapshot import FORMAT, Mart
 from crmlab.mart.snapshot import open as open_mart
+from crmlab.mart.worth import Worth
 from crmlab.panel.calendar import month_ends
 
+MONTHLY = ("facts", "customers", "books", "contribution")  # tables of a file a month
 LIBRARIES = ["crmlab", "polars", "narwhals", "duckdb", "dataframely"]
 Progress = Callable[[str, int, int], None]
 
@@ -93,28 +95,37 @@ def _versions() -> dict[str, str]:
 def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     pages = Pages(bank)
     months = month_ends(bank.history_from, bank.as_of)
-    for name in ("facts", "customers", "pages"):
+    worth = Worth(bank)
+    rows = dict.fromkeys(MONTHLY, 0)
+    for name in (*MONTHLY, "pages"):
         (folder / name).mkdir()
-    rows = {"facts": 0, "customers": 0}
-    for done, (month, facts, customers, _) in enumerate(panel.monthly(bank)):
+    for done, (month, *frames) in enumerate(panel.monthly(bank)):
         progress("months", done, len(months))
-        facts.write_parquet(folder / "facts" / f"{month:%Y-%m}.parquet")
-        customers.write_parquet(folder / "customers" / f"{month:%Y-%m}.parquet")
-        pages.add_month(month, customers)
-        rows["facts"] += facts.height
-        rows["customers"] += customers.height
+        pages.add_month(month, frames[1])
+        frames.append(worth.add_month(month, *frames))
+        for name, frame in zip(MONTHLY, frames, strict=True):
+            frame.write_parquet(folder / name / f"{month:%Y-%m}.parquet")
+            rows[name] += frame.height
     progress("months", len(months), len(months))
     events, accounts = panel.events(bank).collect(), _accounts(bank)
     events.write_parquet(folder / "events.parquet")
     accounts.write_parquet(folder / "accounts.parquet")
     tables = pages.tables()
+    tables |= worth.tables(tables["roster"])
     for name, table in tables.items():
         _packed(table).write_ipc(folder / "pages" / f"{name}.arrow", compression="uncompressed")
     rows |= {"events": events.height, "accounts": accounts.height} | {
         name: table.height for name, table in tables.items()
     }
-    report = check(bank, pl.scan_parquet(folder / "facts"))
-    manifest = json.dumps(_manifest(bank, rows, report), indent=1, ensure_ascii=False, sort_keys=True, default=str)
+    facts = pl.scan_parquet(folder / "facts")
+    report = check(bank, facts)
+    manifest = json.dumps(
+        _manifest(bank, rows, report) | {"contribution": worth.coverage(facts)},
+        indent=1,
+        ensure_ascii=False,
+        sort_keys=True,
+        default=str,
+    )
     (folder / "manifest.json").write_text(manifest, "utf-8")
 
 

@@ -11,7 +11,7 @@ import pyarrow.ipc
 
 from crmlab.errors import InputError, near_miss
 
-FORMAT = 1
+FORMAT = 2
 POINTER = "CURRENT"
 SNAPSHOTS = "snapshots"
 
@@ -48,6 +48,16 @@ class Mart:
     def customers(self) -> pl.LazyFrame:
         """Customer × month × line; see `crmlab.panel.customers`."""
         return pl.scan_parquet(self.folder / "customers")
+
+    @property
+    def books(self) -> pl.LazyFrame:
+        """Customer × month × line × manager; see `crmlab.panel.books`."""
+        return pl.scan_parquet(self.folder / "books")
+
+    @property
+    def contribution(self) -> pl.LazyFrame:
+        """Customer × month × line × manager, a column a component; see `crmlab.contribution.lines`."""
+        return pl.scan_parquet(self.folder / "contribution")
 
     @property
     def events(self) -> pl.LazyFrame:

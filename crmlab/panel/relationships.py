@@ -28,7 +28,7 @@ BY_SHARE_DESCENDING = [False, True, False]
 HUNDRED_MILLION = 10**8
 
 
-def customers(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
+def customers(facts: pl.LazyFrame, bank: Bank, by: str = "line") -> pl.LazyFrame:
     """Customer × month × line in the base currency: only the lines a customer has, only the months in which.
 
     Answers: what does each customer have with us, line by line, and what moved it?
@@ -43,6 +43,8 @@ def customers(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
         As `panel.facts` gives them.
     bank
         The bank they come from.
+    by
+        "line", or "asset_class": the column `line` then holds the class of the product (its line where it has none).
 
     Returns
     -------
@@ -80,8 +82,10 @@ class Register(NamedTuple):
     rates: pl.DataFrame
 
 
-def register(bank: Bank) -> Register:
-    lines = bank.table("products").select("product_id", pl.col("line").cast(pl.String))
+def register(bank: Bank, by: str = "line") -> Register:
+    """The register of a bank's accounts by line, or by another column of products, the line where that is empty."""
+    line = pl.coalesce(by, pl.col("line").cast(pl.String)) if by != "line" else pl.col("line").cast(pl.String)
+    lines = bank.table("products").select("product_id", line=line)
     owned = (
         bank.table("accounts")
         .join(lines, on="product_id", how="left")

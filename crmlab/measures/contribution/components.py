@@ -137,9 +137,9 @@ def service_cost(
         name for name in ("margin", "fee", "expected_loss", "capital", "fees", "balance_days") if name in rows.columns
     ]
     credited = credited.with_columns(
+        *(pl.lit(0, pl.Int64).alias(name) for name in nothing),
         n_transactions=pl.col("n_online") + pl.col("n_mobile"),
         kind=pl.lit(kinds.filter(pl.col("line") == E_BANKING)["kind"].first(), rows.schema["kind"]),
-        *(pl.lit(0, pl.Int64).alias(name) for name in nothing),
         service_cost="saved",
         pair="e_pair",
         is_shared=pl.lit(False),

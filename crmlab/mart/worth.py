@@ -1,0 +1,234 @@
+"""The tables behind the page `worth`, gathered while the months go by: what customers earn, and how the book moved."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from crmlab.bank.read import Bank
+from crmlab.measures import completeness, concentration, contribution, deviation, tiers
+from crmlab.panel.relationships import customers_of, parts_of, register
+
+YEAR = 12
+KEYS = ["customer_id", "manager_id"]
+FLOWS = ["flow", "interest", "valuation", "fx"]
+GROUP = ["branch_id", "manager_id", "kind"]
+
+
+class Worth:
+    """Contributions and movements of each month as it passes, and what becomes of them at the end."""
+
+    def __init__(self, bank: Bank):
+        self.bank = bank
+        self.ledger = contribution.ledger(bank)
+        self.components = list(bank.policy.contribution.components)
+        self.people = (
+            bank.table("customers").select("customer_id", pl.col("kind").cast(pl.String), "branch_id").collect()
+        )
+        self.lines_of = {
+            "aum": bank.policy.lines_of("deposits", "investments"),
+            "loans": bank.policy.lines_of("loans"),
+        }
+        weighs = any(rule.on == "weighted_average" for rule in bank.policy.tiers)
+        self.classes = register(bank, by="asset_class") if weighs else None
+        self.monthly: list[pl.DataFrame] = []
+        self.assets: list[pl.DataFrame] = []
+        self.cubes: list[pl.DataFrame] = []
+        self.year: list[pl.DataFrame] = []
+        self.moves: dict[str, list[pl.DataFrame]] = {"aum": [], "loans": [], "contribution": []}
+
+    def add_month(self, month: date, facts: pl.DataFrame, customers: pl.DataFrame, books: pl.DataFrame) -> pl.DataFrame:
+        """Take one month of the panel; months come in order. Gives its `contribution.lines`."""
+        lines = self.ledger.lines(facts, month)
+        self.cubes.append(self._cube(lines, month))
+        self.year = [*self.year, lines][-YEAR:]
+        whole = lines.select(*KEYS, "points", closing=pl.sum_horizontal(self.components))
+        self.monthly.append(self._standing(month, customers, whole))
+        if self.classes:
+            parts = parts_of(facts, self.classes, self.bank)
+            assets = customers_of(parts, month, self.classes, self.bank)
+            self.assets.append(assets.select("customer_id", "month", "line", "balance_days", "days"))
+        for measure, of in self.lines_of.items():
+            held = books.filter(pl.col("line").is_in(of)).group_by(KEYS).agg(pl.col("closing", *FLOWS).sum())
+            self.moves[measure].append(held)
+        self.moves["contribution"].append(whole.group_by(KEYS).agg(pl.col("closing").sum()))
+        return lines
+
+    def tables(self, roster: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """The page tables by name; `roster` holds the customers of the day."""
+        monthly = pl.concat(self.monthly).join(self.people, on="customer_id", how="left", maintain_order="left")
+        histories = [self._history(rule, monthly) for rule in self.bank.policy.tiers]
+        ranks = [tiers.near(history, rule) for history, rule in zip(histories, self.bank.policy.tiers, strict=True)]
+        standing, ends = self._standings(monthly, ranks), self._deviations(monthly)
+        marks = roster.select("customer_id", "segment").join(
+            ranks[0].select("customer_id", "tier"), on="customer_id", how="left"
+        )
+        marks = marks.with_columns(pl.col("tier").cast(pl.String))
+        return {
+            "worth": self._worth(roster, standing, ends),
+            "worth_lines": self._last_year(roster),
+            "worth_months": pl.concat(self.cubes),
+            "worth_tiers": _tiers(self.bank),
+            "concentration": self._concentration(monthly),
+            "deviations": ends,
+            "completeness": self._completeness(roster, ranks[0]),
+            **{f"moves_{measure}": self._moves(measure, monthly, marks) for measure in self.moves},
+        }
+
+    def coverage(self, facts: pl.LazyFrame) -> dict:
+        """What the contribution is made of and what it lacks, for the manifest."""
+        return contribution.coverage(self.ledger, facts)
+
+    def _cube(self, lines: pl.DataFrame, month: date) -> pl.DataFrame:
+        """Components by branch, manager, kind and line; they must hold all that the customers hold."""
+        summed = (
+            lines.join(self.people, on="customer_id", how="left")
+            .group_by(*GROUP, "line")
+            .agg(pl.col(self.components).sum())
+        )
+        for name in self.components:
+            if summed[name].sum() != lines[name].sum():
+                raise ArithmeticError(f"{name} of {month:%Y-%m}: branches do not add up to their customers.")
+        amounts = summed.unpivot(index=[*GROUP, "line"], variable_name="component", value_name="amount")
+        amounts = amounts.filter(pl.col("amount") != 0).select(pl.lit(month).alias("month"), pl.all())
+        return amounts.sort("month", *GROUP, "line", "component")
+
+    def _standing(self, month: date, customers: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
+        """A row a customer: AUM, what the relationship earned, and whether it is open at the month's end."""
+        is_aum = pl.col("line").is_in(self.lines_of["aum"])
+        held = customers.group_by("customer_id").agg(
+            closing=pl.col("closing").filter(is_aum).sum(),
+            balance_days=pl.col("balance_days").filter(is_aum).sum(),
+            n_without_average=(pl.col("n_without_average") + pl.col("n_without_balance")).filter(is_aum).sum(),
+            days=pl.col("days").first(),
+            is_open=(pl.col("n_open") > 0).any(),
+        )
+        earned = whole.group_by("customer_id").agg(contribution=pl.col("closing").sum(), points=pl.col("points").sum())
+        return (
+            held.join(earned, on="customer_id", how="left")
+            .with_columns(pl.col("contribution", "points").fill_null(0), month=pl.lit(month))
+            .sort("customer_id")
+        )
+
+    def _history(self, rule, monthly: pl.DataFrame) -> pl.DataFrame:
+        if rule.on == "weighted_average":
+            kinds = self.people.select("customer_id", "kind")
+            monthly = tiers.weighted(pl.concat(self.assets), rule).join(kinds, on="customer_id", how="left")
+        return tiers.history(tiers.values(monthly, rule), rule)
+
+    def _standings(self, monthly: pl.DataFrame, ranks: list[pl.DataFrame]) -> pl.DataFrame:
+        """A row a customer: the last year's contribution and points, the year's before, tier, grade and thresholds."""
+        months = monthly["month"].unique().sort()
+        now, before = months[-YEAR:], months[-2 * YEAR : -YEAR]
+        is_now, was = pl.col("month").is_in(now.implode()), pl.col("month").is_in(before.implode())
+        a_year_ago = pl.col("contribution").filter(was).sum() if len(before) == YEAR else pl.lit(None, pl.Int64)
+        summed = monthly.group_by("customer_id").agg(
+            contribution=pl.col("contribution").filter(is_now).sum(),
+            contribution_before=a_year_ago,
+            points=pl.col("points").filter(is_now).sum(),
+        )
+        distances = ["next_tier", "missing", "above", "is_near_up", "is_near_down"]
+        ranked = ranks[0].select("customer_id", pl.col("tier", "next_tier").cast(pl.String), *distances[1:])
+        graded = ranks[1].select("customer_id", grade=pl.col("tier").cast(pl.String)) if len(ranks) > 1 else None
+        summed = summed.join(ranked, on="customer_id", how="left")
+        if graded is None:
+            return summed.with_columns(grade=pl.lit(None, pl.String))
+        return summed.join(graded, on="customer_id", how="left")
+
+    def _deviations(self, monthly: pl.DataFrame) -> pl.DataFrame:
+        """AUM of each customer at the quarter ends: closing against the month's average."""
+        found = deviation.table(monthly.filter(pl.col("month").dt.month() % 3 == 0), ["customer_id"], self.bank.policy)
+        return found.select("customer_id", "month", "closing", "average", "is_spike").sort("month", "customer_id")
+
+    def _worth(self, roster: pl.DataFrame, standing: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
+        last = ends.filter(pl.col("month") == pl.col("month").max()).drop("month", "is_spike")
+        known = [
+            "customer_id",
+            "customer_no",
+            "name",
+            "kind",
+            "branch_id",
+            "branch",
+            "manager_id",
+            "manager",
+            "segment",
+        ]
+        return (
+            roster.select(*known, "aum_average")
+            .join(standing, on="customer_id", how="left")
+            .join(last.with_columns(deviation=pl.col("closing") - pl.col("average")), on="customer_id", how="left")
+            .select(
+                *known, "tier", "grade", "aum_average", "contribution", "contribution_before", "points", "closing",
+                "average", "deviation", "next_tier", "missing", "above", "is_near_up", "is_near_down",
+            )
+            .sort("customer_id")
+        )  # fmt: skip
+
+    def _last_year(self, roster: pl.DataFrame) -> pl.DataFrame:
+        amounts = pl.concat(self.year).group_by("customer_id", "line").agg(pl.col(self.components).sum())
+        return (
+            amounts.join(roster.select("customer_id"), on="customer_id", how="semi")
+            .unpivot(index=["customer_id", "line"], variable_name="component", value_name="amount")
+            .filter(pl.col("amount") != 0)
+            .sort("customer_id", "line", "component")
+        )
+
+    def _concentration(self, monthly: pl.DataFrame) -> pl.DataFrame:
+        """By month and kind, how much of AUM and of contribution the best customers bring."""
+        by = ["month", "kind"]
+        held, earned = (
+            monthly.filter("is_open").select(*by, value=column).with_columns(measure=pl.lit(measure))
+            for measure, column in (("aum", "closing"), ("contribution", "contribution"))
+        )
+        tops = concentration.shares(pl.concat([held, earned]), by=[*by, "measure"])
+        gini = concentration.gini(held, by=[*by, "measure"]).drop("n", "n_negative")
+        return tops.join(gini, on=[*by, "measure"], how="left").sort("month", "kind", "measure")
+
+    def _completeness(self, roster: pl.DataFrame, ranks: pl.DataFrame) -> pl.DataFrame:
+        people = self.bank.table("customers").collect().with_columns(pl.col("kind").cast(pl.String))
+        known = self.bank.table("contact_persons").group_by("customer_id").agg(contact_person=pl.len()).collect()
+        people = people.join(known, on="customer_id", how="left").with_columns(pl.col("contact_person").fill_null(0))
+        people = people.join(roster.select("customer_id"), on="customer_id", how="semi")
+        key = ranks.filter(pl.col("tier").cast(pl.String).is_in(self.bank.policy.completeness.key_tiers))
+        if key.join(people, on="customer_id", how="semi").is_empty():
+            return pl.DataFrame(
+                schema={"customer_id": pl.Int32, "n_required": pl.Int32, "n_filled": pl.Int32, "missing": pl.String}
+            )
+        fields = completeness.fields(people, key, self.bank.policy)
+        return fields.select(
+            "customer_id", pl.col("n_required", "n_filled").cast(pl.Int32), pl.col("missing").list.join(", ")
+        )
+
+    def _moves(self, measure: str, monthly: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
+        """A row a customer and manager, the months side by side, flows since the beginning of history."""
+        frames = self.moves[measure]
+        rows = pl.concat([frame.select(KEYS) for frame in frames]).unique().sort(KEYS).with_row_index("row")
+        about = rows.join(self.people, on="customer_id", how="left").join(marks, on="customer_id", how="left")
+        columns = about.sort("row").select(*KEYS, "branch_id", "kind", "tier", "segment").get_columns()
+        sign = -1 if measure == "loans" else 1
+        since = {name: np.zeros(rows.height, np.int64) for name in FLOWS}
+        months = monthly["month"].unique().sort()
+        for month, frame in zip(months, frames, strict=True):
+            place = frame.join(rows, on=KEYS, how="left", nulls_equal=True, maintain_order="left")["row"].to_numpy()
+            is_open = monthly.filter(pl.col("month") == month, "is_open")["customer_id"]
+            closing = np.zeros(rows.height, np.int64)
+            closing[place] = sign * frame["closing"].to_numpy()
+            known = pl.Series(closing).zip_with(
+                rows["customer_id"].is_in(is_open.implode()), pl.Series([None], dtype=pl.Int64)
+            )
+            columns.append(known.alias(f"closing {month}"))
+            for name in FLOWS if measure != "contribution" else []:
+                since[name][place] += sign * frame[name].to_numpy()
+                columns.append(pl.Series(f"{name} {month}", since[name].copy()))
+        return pl.DataFrame(columns)
+
+
+def _tiers(bank: Bank) -> pl.DataFrame:
+    """The levels of the first two rules, in order."""
+    rows = [
+        (name, level.name, rank, level.lower, level.top)
+        for name, rule in zip(("tier", "grade"), bank.policy.tiers, strict=False)
+        for rank, level in enumerate(rule.levels)
+    ]
+    schema = {"rule": pl.String, "name": pl.String, "rank": pl.Int8, "lower": pl.Int64, "top": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
