@@ -1,6 +1,7 @@
 """A book of ten accounts worked by hand: what stands in its tables is what crmlab finds, to the minor unit."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -109,6 +110,22 @@ def test_points_are_those_of_the_book(lines):
 def test_components_add_to_the_contribution_of_the_book(lines):
     total = contribution.long(lines).lazy().select(pl.col("amount").sum()).collect().item()
     assert total == sum(whole(row["contribution"]) for row in table("lines")) == 113231
+
+
+def test_dollars_are_told_as_dollars(bank, facts):
+    dollars = contribution.lines(facts, bank, currency="USD").group_by("month").agg(pl.col("margin", "fee").sum())
+    assert dollars.sort("month").collect().rows() == [
+        (date(2024, 1, 31), 1906, 0),
+        (date(2024, 2, 29), 1883, 1000),
+        (date(2024, 3, 31), 889, 0),
+    ]
+
+
+def test_march_changes_nothing_that_february_knew(bank, names):
+    then = replace(bank, as_of=date(2024, 2, 29))
+    lines = named(contribution.lines(panel.facts(then), then), names)
+    hand = expected("lines", PLACE, COMPONENTS)
+    assert found(lines, PLACE, COMPONENTS) == [row for row in hand if row[1] <= "2024-02-29" and any(row[4:])]
 
 
 def test_books_move_as_in_the_book(books):
