@@ -3,7 +3,7 @@
 import polars as pl
 
 from crmlab.errors import InputError, near_miss
-from crmlab.measures.given import in_order, required
+from crmlab.measures.given import in_order, named, required
 from crmlab.policy import Policy
 
 # Not a column of customers but something that is there or not: a Boolean, or how many there are.
@@ -48,6 +48,7 @@ def fields(people: pl.DataFrame, tiers: pl.DataFrame, policy: Policy) -> pl.Data
     """
     required(people, ["customer_id", "kind"], "completeness.fields")
     required(tiers, ["customer_id"], "completeness.fields")
+    named(tiers, ["tier"], "completeness.fields")
     key = _key_customers(people, tiers, policy)
     asked = _kinds_by_field(key["kind"].unique().to_list(), policy)
     for name in asked:
@@ -103,9 +104,7 @@ def shares(fields: pl.DataFrame, *by: str) -> pl.DataFrame:
     [(7, 2, 1, 6, 5, 0.8333333333333334), (None, 1, 0, 5, 1, 0.2)]
     """
     required(fields, ["n_required", "n_filled"], "completeness.shares")
-    for name in by:
-        if name not in fields.columns:
-            raise InputError(f"completeness.shares needs a column {name}. {near_miss(name, fields.columns)}")
+    named(fields, list(by), "completeness.shares")
     counts = [
         pl.len().cast(pl.Int64).alias("n"),
         (pl.col("n_filled") == pl.col("n_required")).sum().cast(pl.Int64).alias("n_complete"),
@@ -141,7 +140,7 @@ def _kinds_by_field(kinds: list[str], policy: Policy) -> dict[str, list[str]]:
 def _is_filled(name: str, dtype: pl.DataType) -> pl.Expr:
     value = pl.col(name)
     if name == COUNTED:
-        return value.fill_null(0).cast(pl.Int64) > 0
+        return value.cast(pl.Int64).fill_null(0) > 0
     if dtype == pl.String:
         return value.str.strip_chars().fill_null("") != ""
     return value.is_not_null()

@@ -12,18 +12,30 @@ def required(frame: pl.DataFrame, columns: list[str], measure: str) -> None:
 
     Examples
     --------
-    >>> required(pl.DataFrame({"customer": [1]}), ["customer_id"], "tiers.values")
+    >>> required(pl.DataFrame({"value": [1, None]}), ["value"], "tiers.history")
+    Traceback (most recent call last):
+    crmlab.errors.InputError: 1 of 2 rows given to tiers.history have no value. Fill it, or leave them out.
+    """
+    named(frame, columns, measure)
+    if frame.is_empty():
+        raise InputError(f"{measure} has been given no row: nobody is selected. Widen the selection.")
+    for name in columns:
+        if n := frame[name].null_count():
+            raise InputError(f"{n} of {len(frame)} rows given to {measure} have no {name}. Fill it, or leave them out.")
+
+
+def named(frame: pl.DataFrame, columns: list[str], measure: str) -> None:
+    """Stop where a frame lacks a column.
+
+    Examples
+    --------
+    >>> named(pl.DataFrame({"customer": [1]}), ["customer_id"], "tiers.values")
     Traceback (most recent call last):
     crmlab.errors.InputError: tiers.values needs a column customer_id. Did you mean customer?
     """
     for name in columns:
         if name not in frame.columns:
             raise InputError(f"{measure} needs a column {name}. {near_miss(name, frame.columns)}")
-    if frame.is_empty():
-        raise InputError(f"{measure} has been given no row: nobody is selected. Widen the selection.")
-    for name in columns:
-        if n := frame[name].null_count():
-            raise InputError(f"{n} of {len(frame)} rows given to {measure} have no {name}. Fill it, or leave them out.")
 
 
 def in_order(frame: pl.DataFrame, key: list[str], measure: str) -> pl.DataFrame:

@@ -4,7 +4,7 @@ import polars as pl
 
 from crmlab.bank.columns import MILLION
 from crmlab.errors import InputError
-from crmlab.measures.given import in_64_bits, in_order, required
+from crmlab.measures.given import in_64_bits, in_order, named, required
 from crmlab.measures.tiers.ladder import KEY, levels, starts
 from crmlab.policy import TierRule
 
@@ -122,7 +122,7 @@ def near(history: pl.DataFrame, rule: TierRule, managers: pl.DataFrame | None = 
     )
     if managers is None:
         return rows
-    required(managers, ["customer_id"], "tiers.near")
+    named(managers, ["customer_id", "manager_id"], "tiers.near")
     kept = in_order(managers, ["customer_id"], "tiers.near").select("customer_id", "manager_id")
     return rows.join(kept, on="customer_id", how="left", maintain_order="left")
 
