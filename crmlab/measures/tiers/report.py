@@ -54,7 +54,9 @@ def flips(history: pl.DataFrame, *by: str) -> pl.DataFrame:
     rows = in_order(history, KEY, "tiers.flips")
     first = starts(rows)
     wrong = pl.col("tier") != pl.col("plain")
-    steps = rows.with_columns(rule=_step("tier", first), plain=_step("plain", first), wrong=wrong)
+    steps = rows.with_columns(
+        rule=_step("tier", first), plain=_step("plain", first), wrong=wrong, wrong_value=pl.when(wrong).then("value")
+    )
     counts = {
         "n": pl.len().cast(pl.Int64),
         "n_up": pl.col("rule").clip(lower_bound=0).sum(),
@@ -64,7 +66,7 @@ def flips(history: pl.DataFrame, *by: str) -> pl.DataFrame:
         "n_avoided": pl.col("plain").abs().sum() - pl.col("rule").abs().sum(),
         "n_mis_tiered": pl.col("wrong").sum().cast(pl.Int64),
         "mis_tiered_share": pl.col("wrong").mean(),
-        "mis_tiered_value": pl.col("value").filter("wrong").cast(pl.Int128).sum(),
+        "mis_tiered_value": pl.col("wrong_value").cast(pl.Int128).sum(),
     }
     return in_64_bits(steps.group_by(by).agg(**counts).sort(by) if by else steps.select(**counts))
 
