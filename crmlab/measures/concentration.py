@@ -12,8 +12,8 @@ from crmlab.errors import InputError, near_miss
 
 VALUE = pl.col("value").cast(pl.Float64)
 WHOLE = VALUE.sum()
-# Best first, from 0; which of two equal values comes first changes no sum.
-PLACE = VALUE.rank("ordinal", descending=True).cast(pl.Float64) - 1
+# Best first, from 0, as `_ranked` counts; which of two equal values comes first changes no sum.
+PLACE = pl.col("place")
 
 
 def curve(values: pl.DataFrame, by: str | Sequence[str] | None = "kind", points: int = 200) -> pl.DataFrame:
@@ -47,14 +47,12 @@ def curve(values: pl.DataFrame, by: str | Sequence[str] | None = "kind", points:
     >>> curve(values).select("customers_share", "value_share", "is_peak").rows()
     [(0.0, 0.0, False), (0.25, 0.9, False), (0.5, 1.2, True), (0.75, 1.2, False), (1.0, 1.0, False)]
     """
-    groups, known = _known("concentration.curve", values, by)
-    n = pl.len().cast(pl.Int64)
-    ranked = known.sort("value", descending=True)
+    groups, ranked = _ranked("concentration.curve", values, by)
     at = pl.col("place")
     running = ranked.select(
         *groups,
-        n=_over(n, groups),
-        place=_over(pl.int_range(1, pl.len() + 1), groups),
+        n=_over(pl.len().cast(pl.Int64), groups),
+        place=PLACE + 1,
         value_share=_over(pl.when(WHOLE > 0).then(VALUE.cum_sum() / WHOLE), groups),
         n_earning=_over((VALUE > 0).sum().cast(pl.Int64), groups),
     )
@@ -193,18 +191,21 @@ def _over(value: pl.Expr, groups: list[str]) -> pl.Expr:
     return value.over(groups) if groups else value
 
 
-def _by_group(name: str, values: pl.DataFrame, by: str | Sequence[str] | None, told: dict[str, pl.Expr]):
-    groups, known = _known(name, values, by)
+def _by_group(
+    name: str, values: pl.DataFrame, by: str | Sequence[str] | None, told: dict[str, pl.Expr]
+) -> pl.DataFrame:
+    groups, ranked = _ranked(name, values, by)
     columns = {"n": pl.len().cast(pl.Int32), **told}
-    return known.group_by(groups).agg(**columns).sort(groups) if groups else known.select(**columns)
+    return ranked.group_by(groups).agg(**columns).sort(groups) if groups else ranked.select(**columns)
 
 
-def _known(name: str, values: pl.DataFrame, by: str | Sequence[str] | None) -> tuple[list[str], pl.DataFrame]:
+def _ranked(name: str, values: pl.DataFrame, by: str | Sequence[str] | None) -> tuple[list[str], pl.DataFrame]:
     groups = [by] if isinstance(by, str) else list(by or [])
     for column in ["value", *groups]:
         if column not in values.columns:
             raise InputError(f"{name} needs a column {column}. {near_miss(column, values.columns)}")
-    known = values.filter(pl.col("value").is_not_null())
+    known = values.select(*groups, "value").filter(pl.col("value").is_not_null())
     if known.is_empty():
         raise InputError("There is no customer with a known value: the selection is empty. Choose a wider one.")
-    return groups, known
+    place = _over(pl.int_range(pl.len(), dtype=pl.Int64), groups)
+    return groups, known.sort("value", descending=True).with_columns(place=place)
