@@ -70,44 +70,45 @@ def monthly(bank: Bank) -> Iterator[Month]:
 
 def books_of(parts: pl.DataFrame, month: date, register: Register, credit: Credit, bank: Bank) -> pl.DataFrame:
     """Books of one month from its parts."""
+    split = ["opening", "interest", "valuation", "fx", "closing", "balance_days"]
     first, last = pl.col("is_first"), pl.col("is_last")
-    own = ["pair", "account_id", "starts_on", "interest", "valuation", "fx", "balance_days"]
-    rows = parts.select(
-        *own,
-        flow=pl.col("inflow") - pl.col("outflow") + pl.col("own_transfer") + pl.col("fees"),
+    own = ["pair", "account_id", "starts_on", "is_first", "is_last", "n_open"]
+    rows = by_keeper(parts.select(*own, *split), register, credit, month, split).with_columns(
+        # Each column is split for itself; a unit that this leaves open between the managers of an account is flow.
+        flow=pl.col("closing") - pl.col("opening") - pl.sum_horizontal("interest", "valuation", "fx"),
         handed=pl.when(first).then(0).otherwise("opening") - pl.when(last).then(0).otherwise("closing"),
-        opening=pl.when(first).then("opening").otherwise(0),
-        closing=pl.when(last).then("closing").otherwise(0),
-        n_open=pl.when(last).then("n_open").otherwise(0),
+        n_open=pl.when(last & pl.col("is_main")).then("n_open").otherwise(0),
     )
-    sums = by_manager(rows, register, credit, month, MONEY, ["n_open"])
+    rows = rows.with_columns(
+        pl.when("is_first").then("opening").otherwise(0), pl.when("is_last").then("closing").otherwise(0)
+    )
+    sums = by_manager(rows, register, credit, month, [*MONEY, "n_open"])
     return sums.with_columns(days=pl.lit(days_of(month, bank), pl.Int32)).select(*KEYS, *MONEY, "days", "n_open")
 
 
-def by_manager(
-    rows: pl.DataFrame, register: Register, credit: Credit, month: date, money: list[str], counts: list[str]
-) -> pl.DataFrame:
-    """Rows of holders summed by customer, line and manager; what is not money stays with a row's first manager.
+def by_keeper(rows: pl.DataFrame, register: Register, credit: Credit, month: date, money: list[str]) -> pl.DataFrame:
+    """Rows of holders, a row a manager: see `credited`.
 
     Parameters
     ----------
     rows
-        pair (`register.pairs`), account_id, starts_on, and the columns named in `money` and `counts`.
+        pair (`register.pairs`), account_id, starts_on, and the columns named in `money`.
     """
     keyed = rows.hstack(register.pairs.select(pl.col("customer_id", "line").gather(rows["pair"])))
-    shared = credited(keyed, credit, month, money)
+    return credited(keyed, credit, month, money)
+
+
+def by_manager(rows: pl.DataFrame, register: Register, credit: Credit, month: date, columns: list[str]) -> pl.DataFrame:
+    """Rows as `by_keeper` gives them, their `columns` summed by customer, line and manager."""
     n = len(credit.managers) + 1
-    shared = shared.with_columns(
-        pl.when("is_main").then(pl.col(counts)).otherwise(0),
-        number=pl.col("pair").cast(pl.Int64) * n + pl.col("manager") - PUBLIC,
+    sums = sums_by(
+        "number", rows.with_columns(number=pl.col("pair").cast(pl.Int64) * n + pl.col("manager") - PUBLIC), columns
     )
-    sums = sums_by("number", shared, [*money, *counts])
     managers = pl.concat([pl.Series([None], dtype=pl.String), credit.managers])
     return sums.select(
         register.pairs["customer_id"].gather(sums["number"] // n),
         pl.lit(month).alias("month"),
         register.pairs["line"].gather(sums["number"] // n),
         managers.gather(sums["number"] % n).alias("manager_id"),
-        *money,
-        *counts,
+        *columns,
     )

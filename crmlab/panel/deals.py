@@ -33,8 +33,9 @@ def deals(bank: Bank) -> pl.DataFrame:
         .join(opened, on="account_id")
         .with_columns(pl.max_horizontal("from_on", "opened_on").alias("from_on"))
         .sort("account_id", "from_on", maintain_order=True)
-        .with_columns(pl.col(STATE).forward_fill().over("account_id"))
+        .with_columns(pl.col("rate", "priced_on", "is_accruing", "status").forward_fill().over("account_id"))
         .unique(["account_id", "from_on"], keep="last", maintain_order=True)
+        .unnest("status")
         .filter(_differs_from_before())
     )
     still = made.join(touched, on="account_id", how="anti")
@@ -55,13 +56,9 @@ def _statuses(bank: Bank) -> list[pl.DataFrame]:
     said = said.with_columns(next_on=pl.col("on").shift(-1).over("account_id"))
     passes = pl.col("on") + pl.duration(days=limit + 1 - pl.col("overdue_days"))
     before_next = (pl.col("from_on") < pl.col("next_on")) | pl.col("next_on").is_null()
-    states = said.select(
-        "account_id",
-        "risk_grade",
-        pl.col("five_grade").cast(pl.String),
-        from_on="on",
-        is_accruing=pl.col("overdue_days") <= limit,
-    )
+    # Both grades as one value: a status that names none says that there is none any more.
+    status = pl.struct("risk_grade", pl.col("five_grade").cast(pl.String)).alias("status")
+    states = said.select("account_id", status, from_on="on", is_accruing=pl.col("overdue_days") <= limit)
     grown = (
         said.filter(pl.col("overdue_days").is_between(1, limit))
         .with_columns(from_on=passes)

@@ -79,7 +79,8 @@ def _fee(rows: pl.DataFrame, of) -> pl.Series:
 def _with_risk(rows: pl.DataFrame, of) -> pl.DataFrame:
     """Expected loss, and capital, of the rows that bear an exposure: what is drawn, and a part of what could be."""
     rates = {"conversion": of("conversion"), "charge": of("capital")}
-    exposed = ((rows["balance_days"] < 0) | ((rates["conversion"] > 0) & (rows["limit"] > 0))).arg_true()
+    is_drawn = (rows["balance_days"] < 0) & of("is_lent")
+    exposed = (is_drawn | ((rates["conversion"] > 0) & (rows["limit"] > 0))).arg_true()
     if not len(exposed):
         return rows
     some = rows.select("balance_days", "limit", "days", "risk").with_columns(**rates)[exposed].cast(pl.Int128)
@@ -101,10 +102,11 @@ def _with_risk(rows: pl.DataFrame, of) -> pl.DataFrame:
 def service_cost(
     rows: pl.DataFrame, kinds: pl.DataFrame, register: Register, policy: Policy, counts: bool = True
 ) -> pl.DataFrame:
-    """`rows` with service_cost in base currency, and a row more for each that saved something to e-banking.
+    """`rows` with service_cost in base currency, and a row more for e-banking where the customer has it this month.
 
     Online transactions that replace one at the counter are charged to their line at the counter's cost, and e-banking
-    is credited with the difference: the line shows what it saved, and the customer's total what was really spent.
+    is credited with the difference: the line shows what it saved, and the customer's total what was really spent. All
+    online transactions count for e-banking's points.
 
     Parameters
     ----------
@@ -129,9 +131,10 @@ def service_cost(
     rows = rows.with_columns(
         service_cost=-spent,
         saved=half_even(cheaper * rules.substituted_share, MILLION),
-        e_pair=_e_banking_pairs(register).gather(rows["pair"]),
+        e_pair=_e_banking_pairs(register, rows["pair"]).gather(rows["pair"]),
     )
-    moved = (pl.col("saved") != 0) & pl.col("e_pair").is_not_null() & (pl.col("e_pair") != pl.col("pair"))
+    is_online = pl.col("n_online") + pl.col("n_mobile") > 0
+    moved = is_online & pl.col("e_pair").is_not_null() & (pl.col("e_pair") != pl.col("pair"))
     credited = rows.filter(moved)
     nothing = [
         name for name in ("margin", "fee", "expected_loss", "capital", "fees", "balance_days") if name in rows.columns
@@ -148,10 +151,13 @@ def service_cost(
     return pl.concat([rows, credited]).drop("saved", "e_pair")
 
 
-def _e_banking_pairs(register: Register) -> pl.Series:
-    """Of each pair of customer and line, the customer's pair with e-banking; null where there is none."""
+def _e_banking_pairs(register: Register, present: pl.Series) -> pl.Series:
+    """Of each pair of customer and line, the customer's pair with e-banking if it is present; else null."""
     pairs = register.pairs
-    mine = pairs.filter(pl.col("line") == E_BANKING).select("customer_id", e_pair=pl.col("pair"))
+    held = pairs.filter(pl.col("line") == E_BANKING).join(
+        pl.DataFrame({"pair": present.unique()}), on="pair", how="semi"
+    )
+    mine = held.select("customer_id", e_pair=pl.col("pair"))
     return pairs.join(mine, on="customer_id", how="left", maintain_order="left")["e_pair"]
 
 

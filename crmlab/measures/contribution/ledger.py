@@ -8,9 +8,10 @@ import polars as pl
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.measures.contribution.components import components_of, service_cost, taxed, with_points
+from crmlab.measures.contribution.pricing import no_demand_price
 from crmlab.measures.contribution.terms import Terms, of_month, places, terms
 from crmlab.panel.align import beside
-from crmlab.panel.bookkeeping import by_manager
+from crmlab.panel.bookkeeping import by_keeper, by_manager
 from crmlab.panel.credit import Credit, credit
 from crmlab.panel.exact import converted
 from crmlab.panel.relationships import Register, by_holder, by_month, days_of, rates_on, register
@@ -145,7 +146,8 @@ def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | Non
         split = by_holder(rows.filter(shared), ledger.register.shares, money, OWNERS)
         rows = pl.concat([rows.filter(~shared), split.select(rows.columns)])
     rows = rows.with_columns(points=pl.col("points") + pl.col("points_owner"))
-    sums = by_manager(rows, ledger.register, ledger.credit, month, [*kept, "points"], [])
+    kept_by = by_keeper(rows, ledger.register, ledger.credit, month, [*kept, "points"])
+    sums = by_manager(kept_by, ledger.register, ledger.credit, month, [*kept, "points"])
     for name, total in before.items():
         if sums[name].sum() != total:
             raise ArithmeticError(f"{name} of {month:%Y-%m}: customers sum to {sums[name].sum()}, accounts to {total}.")
@@ -166,8 +168,17 @@ def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | No
     rows = beside(rows, ledger.register.accounts.select("account_id", "pair", "is_shared"), ["account_id"])
     if currency:
         rows = rows.filter((prices.kinds["currency"] == currency).gather(rows["kind"]))
+    _overdrafts_priced(rows, prices.kinds, month, ledger)
     rows = components_of(rows, prices.kinds, bank.policy)
     return service_cost(rows, prices.kinds, ledger.register, bank.policy, counts=currency in (None, bank.base_currency))
+
+
+def _overdrafts_priced(rows: pl.DataFrame, kinds: pl.DataFrame, month: date, ledger: Ledger) -> None:
+    unpriced = kinds.filter("is_deposit", pl.col("overdraft").is_null())
+    short = rows.filter(pl.col("balance_days") < 0, pl.col("kind").is_in(unpriced["kind"].implode()))
+    if short.height:
+        currency = kinds["currency"][short["kind"][0]]
+        raise no_demand_price(ledger.bank.policy.pricing.overdraft_curve, currency, month, ledger.bank)
 
 
 def _in_base(rows: pl.DataFrame, ledger: Ledger, month: date, currency: str | None) -> pl.DataFrame:

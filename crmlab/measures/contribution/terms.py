@@ -74,6 +74,7 @@ def _kinds(accounts: pl.DataFrame, bank: Bank) -> pl.DataFrame:
         .with_row_index("kind")
         .with_columns(
             curve=pl.col("line").replace_strict(pricing.curves, default=None, return_dtype=pl.String),
+            is_lent=pl.col("line").is_in([*pricing.curves, *rules.conversion]),
             is_deposit=pl.col("line").is_in(bank.policy.lines_of("deposits")),
             year_days=pl.col("currency").replace_strict(year, return_dtype=pl.Int64),
             on_balance=of_line(rules.commission_on_balance),
