@@ -111,6 +111,8 @@ def stated_balance_days(bank: Bank) -> pl.DataFrame:
 def handovers(bank: Bank) -> pl.DataFrame:
     """The days on which who originates or maintains an account changes, for any of its holders.
 
+    An assignment ends with its manager's last day at the latest.
+
     Returns
     -------
     pl.DataFrame
@@ -124,7 +126,12 @@ def handovers(bank: Bank) -> pl.DataFrame:
     joint = bank.table("holders").filter(pl.col("role") != "user", pl.col("share") > 0)
     joint = joint.select("account_id", "customer_id").join(owned.drop("customer_id"), on="account_id")
     accounts = pl.concat([owned, joint.select("account_id", "customer_id", "branch_id", "line")])
-    assignments = bank.table("assignments").with_columns(pl.col("line").cast(pl.String))
+    left = bank.table("managers").select("manager_id", "left_on")
+    assignments = (
+        bank.table("assignments")
+        .join(left, on="manager_id", how="left")
+        .with_columns(pl.col("line").cast(pl.String), to_on=pl.min_horizontal("to_on", "left_on"))
+    )
     days = pl.concat(
         [
             assignments.with_columns(starts_on="from_on"),
