@@ -26,7 +26,11 @@ from tests import banks
 from tests.banks import account, entry, person
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["roster", "trend", "heads", "branches", "managers", "rfm_thresholds", "segments"]
+PAGES = [
+    "roster", "trend", "heads", "branches", "managers", "rfm_thresholds", "segments", "worth", "worth_lines",
+    "worth_months", "worth_tiers", "concentration", "deviations", "completeness", "moves_aum", "moves_loans",
+    "moves_contribution",
+]  # fmt: skip
 GROUP = ["branch_id", "manager_id", "kind"]
 OLD, NEW = date(2024, 2, 29), date(2024, 3, 31)
 
@@ -126,7 +130,7 @@ def test_manifest_tells_what_the_snapshot_was_made_from(six, extracts):
         name: {"bytes": len(data), "encoding": "utf-8", "sha256": hashlib.sha256(data).hexdigest()}
         for name, data in files.items()
     }
-    assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (1, "2024-03-31", "2024-01-01")
+    assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (2, "2024-03-31", "2024-01-01")
     assert (manifest["base_currency"], manifest["minor_digits"], manifest["bands"]) == ("CNY", 2, 5)
     assert manifest["policy_hash"] == policy.load().hash
     assert {"crmlab", "polars", "narwhals", "duckdb", "dataframely"} == manifest["versions"].keys()
@@ -143,7 +147,9 @@ def test_manifest_tells_what_the_snapshot_was_made_from(six, extracts):
 @pytest.mark.parametrize("name", ["six", "sample"])
 def test_manifest_counts_the_rows_of_every_table(request, name):
     mart = request.getfixturevalue(name)
-    lazy = {table: getattr(mart, table) for table in ("facts", "customers", "events", "accounts")}
+    lazy = {
+        table: getattr(mart, table) for table in ("facts", "customers", "books", "contribution", "events", "accounts")
+    }
     rows = {table: frame.select(pl.len()).collect().item() for table, frame in lazy.items()}
     assert mart.manifest["rows"] == rows | {page: mart.page(page).height for page in PAGES}
     assert sorted(file.stem for file in (mart.folder / "pages").iterdir()) == sorted(PAGES)
@@ -308,7 +314,7 @@ def test_a_month_in_which_nobody_has_an_account(tmp_path):
 
 CHANGED = {  # the current columns of the dictionary, as they may stand in an extract of another day
     "risk_grade": "Z", "graded_on": "2024-01-01", "kyc_due_on": "2031-01-01", "consent": "true",
-    "staff_related": "true", "status": "frozen", "grade": "clerk", "rate": "0.000001", "auto_renew": "true",
+    "staff_related": "true", "status": "frozen", "grade": "clerk", "auto_renew": "true",
     "five_grade": "loss", "overdue_days": "999",
 }  # fmt: skip
 
@@ -385,7 +391,7 @@ def broken(mart: Path, case: str) -> None:
         case "manifest of something else":
             manifest.write_text("[1, 2]", "utf-8")
         case "another format":
-            manifest.write_text(text.replace('"format": 1', '"format": 2'), "utf-8")
+            manifest.write_text(text.replace('"format": 2', '"format": 3'), "utf-8")
 
 
 UNUSABLE = {
@@ -397,7 +403,7 @@ UNUSABLE = {
     "torn manifest": "cannot be read. Build it again",
     "empty manifest": "cannot be read. Build it again",
     "manifest of something else": "cannot be read. Build it again",
-    "another format": "is of format 2, this crmlab reads format 1. Build it again",
+    "another format": "is of format 3, this crmlab reads format 2. Build it again",
 }
 
 

@@ -514,7 +514,7 @@ def test_later_rows_and_current_columns_change_nothing(tmp_path_factory, days, g
         row | {"risk_grade": grade, "consent": f"{flag}", "status": "frozen"} for row in base["customers"]
     ]
     base["customers"] += [person(f"B{i}", since=on, referred_by_id="C1") for i, on in enumerate(new)]
-    base["accounts"] = [row | {"rate": "0.01", "five_grade": "loss"} for row in base["accounts"]]
+    base["accounts"] = [row | {"overdue_days": "9", "five_grade": "loss"} for row in base["accounts"]]
     base["accounts"] += [account(f"A0{i}", f"B{i}", opened=on, currency="EUR") for i, on in enumerate(new)]
     base["holders"] += [
         {"account_id": f"A0{i}", "customer_id": "C1", "role": "joint", "share": "1"} for i in range(len(new))

@@ -8,11 +8,20 @@ import polars as pl
 from crmlab.bank.read import Bank
 from crmlab.measures import completeness, concentration, contribution, deviation, tiers
 from crmlab.panel.relationships import customers_of, parts_of, register
+from crmlab.policy import TierRule
 
 YEAR = 12
 KEYS = ["customer_id", "manager_id"]
 FLOWS = ["flow", "interest", "valuation", "fx"]
 GROUP = ["branch_id", "manager_id", "kind"]
+UNRANKED = {
+    "customer_id": pl.Int32, "tier": pl.String, "next_tier": pl.String, "missing": pl.Int64, "above": pl.Int64,
+    "is_near_up": pl.Boolean, "is_near_down": pl.Boolean,
+}  # fmt: skip
+NO_DEVIATION = {
+    "customer_id": pl.Int32, "month": pl.Date, "closing": pl.Int64, "average": pl.Int64, "is_spike": pl.Boolean,
+}  # fmt: skip
+INCOMPLETE = {"customer_id": pl.Int32, "n_required": pl.Int32, "n_filled": pl.Int32, "missing": pl.String}
 
 
 class Worth:
@@ -31,6 +40,7 @@ class Worth:
         }
         weighs = any(rule.on == "weighted_average" for rule in bank.policy.tiers)
         self.classes = register(bank, by="asset_class") if weighs else None
+        self.months: list[date] = []
         self.monthly: list[pl.DataFrame] = []
         self.assets: list[pl.DataFrame] = []
         self.cubes: list[pl.DataFrame] = []
@@ -39,6 +49,7 @@ class Worth:
 
     def add_month(self, month: date, facts: pl.DataFrame, customers: pl.DataFrame, books: pl.DataFrame) -> pl.DataFrame:
         """Take one month of the panel; months come in order. Gives its `contribution.lines`."""
+        self.months.append(month)
         lines = self.ledger.lines(facts, month)
         self.cubes.append(self._cube(lines, month))
         self.year = [*self.year, lines][-YEAR:]
@@ -57,8 +68,7 @@ class Worth:
     def tables(self, roster: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """The page tables by name; `roster` holds the customers of the day."""
         monthly = pl.concat(self.monthly).join(self.people, on="customer_id", how="left", maintain_order="left")
-        histories = [self._history(rule, monthly) for rule in self.bank.policy.tiers]
-        ranks = [tiers.near(history, rule) for history, rule in zip(histories, self.bank.policy.tiers, strict=True)]
+        ranks = [self._ranks(rule, monthly) for rule in self.bank.policy.tiers]
         standing, ends = self._standings(monthly, ranks), self._deviations(monthly)
         marks = roster.select("customer_id", "segment").join(
             ranks[0].select("customer_id", "tier"), on="customer_id", how="left"
@@ -110,17 +120,21 @@ class Worth:
             .sort("customer_id")
         )
 
-    def _history(self, rule, monthly: pl.DataFrame) -> pl.DataFrame:
+    def _ranks(self, rule: TierRule, monthly: pl.DataFrame) -> pl.DataFrame:
+        """Where each customer stood at the last assessment; nobody does before the first one."""
+        kept = pl.col("month") > max(set(self.months) - set(monthly["month"]), default=date.min)
+        rows = monthly.filter(kept)  # a month in which nobody was with the bank begins every history anew
         if rule.on == "weighted_average":
             kinds = self.people.select("customer_id", "kind")
-            monthly = tiers.weighted(pl.concat(self.assets), rule).join(kinds, on="customer_id", how="left")
-        return tiers.history(tiers.values(monthly, rule), rule)
+            rows = tiers.weighted(pl.concat(self.assets).filter(kept), rule).join(kinds, on="customer_id", how="left")
+        if not rows["month"].dt.month().is_in(rule.assessed).any():
+            return pl.DataFrame(schema=UNRANKED)
+        return tiers.near(tiers.history(tiers.values(rows, rule), rule), rule)
 
     def _standings(self, monthly: pl.DataFrame, ranks: list[pl.DataFrame]) -> pl.DataFrame:
         """A row a customer: the last year's contribution and points, the year's before, tier, grade and thresholds."""
-        months = monthly["month"].unique().sort()
-        now, before = months[-YEAR:], months[-2 * YEAR : -YEAR]
-        is_now, was = pl.col("month").is_in(now.implode()), pl.col("month").is_in(before.implode())
+        now, before = self.months[-YEAR:], self.months[-2 * YEAR : -YEAR]
+        is_now, was = pl.col("month").is_in(now), pl.col("month").is_in(before)
         a_year_ago = pl.col("contribution").filter(was).sum() if len(before) == YEAR else pl.lit(None, pl.Int64)
         summed = monthly.group_by("customer_id").agg(
             contribution=pl.col("contribution").filter(is_now).sum(),
@@ -137,7 +151,10 @@ class Worth:
 
     def _deviations(self, monthly: pl.DataFrame) -> pl.DataFrame:
         """AUM of each customer at the quarter ends: closing against the month's average."""
-        found = deviation.table(monthly.filter(pl.col("month").dt.month() % 3 == 0), ["customer_id"], self.bank.policy)
+        ends = monthly.filter(pl.col("month").dt.month() % 3 == 0)
+        if ends.is_empty():
+            return pl.DataFrame(schema=NO_DEVIATION)
+        found = deviation.table(ends, ["customer_id"], self.bank.policy)
         return found.select("customer_id", "month", "closing", "average", "is_spike").sort("month", "customer_id")
 
     def _worth(self, roster: pl.DataFrame, standing: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
@@ -191,9 +208,7 @@ class Worth:
         people = people.join(roster.select("customer_id"), on="customer_id", how="semi")
         key = ranks.filter(pl.col("tier").cast(pl.String).is_in(self.bank.policy.completeness.key_tiers))
         if key.join(people, on="customer_id", how="semi").is_empty():
-            return pl.DataFrame(
-                schema={"customer_id": pl.Int32, "n_required": pl.Int32, "n_filled": pl.Int32, "missing": pl.String}
-            )
+            return pl.DataFrame(schema=INCOMPLETE)
         fields = completeness.fields(people, key, self.bank.policy)
         return fields.select(
             "customer_id", pl.col("n_required", "n_filled").cast(pl.Int32), pl.col("missing").list.join(", ")
@@ -207,8 +222,7 @@ class Worth:
         columns = about.sort("row").select(*KEYS, "branch_id", "kind", "tier", "segment").get_columns()
         sign = -1 if measure == "loans" else 1
         since = {name: np.zeros(rows.height, np.int64) for name in FLOWS}
-        months = monthly["month"].unique().sort()
-        for month, frame in zip(months, frames, strict=True):
+        for month, frame in zip(self.months, frames, strict=True):
             place = frame.join(rows, on=KEYS, how="left", nulls_equal=True, maintain_order="left")["row"].to_numpy()
             is_open = monthly.filter(pl.col("month") == month, "is_open")["customer_id"]
             closing = np.zeros(rows.height, np.int64)
