@@ -125,6 +125,7 @@ def test_an_empty_list_has_no_range():
         "size": 2,
         "total": 0,
         "range": "",
+        "hidden": [False, False, False],
     }
 
 

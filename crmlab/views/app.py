@@ -18,13 +18,17 @@ from websockets.sync.client import connect
 from crmlab.errors import InputError
 from crmlab.mart import snapshot
 from crmlab.views import theme
-from crmlab.views.pages import landing, overview
+from crmlab.views.pages import landing, overview, worth
 from crmlab.views.parts import block, sentence
 from crmlab.views.words import word
 
 HERE = Path(__file__).parent
 LOG = logging.getLogger("crmlab")
-PAGES: dict[str, Callable[..., ipywidgets.Widget]] = {"overview": overview.page, "landing": landing.page}
+PAGES: dict[str, Callable[..., ipywidgets.Widget]] = {
+    "overview": overview.page,
+    "worth": worth.page,
+    "landing": landing.page,
+}
 
 
 @dataclass(frozen=True)

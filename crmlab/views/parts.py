@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import date
+from functools import partial
 from html import escape
 
 import ipywidgets
 import polars as pl
+import traitlets
 
 from crmlab.mart.snapshot import Mart
 from crmlab.views.book import ALL, PUBLIC
@@ -49,15 +51,58 @@ def filters(mart: Mart) -> dict[str, ipywidgets.Dropdown]:
 
     kinds = [(named("kind", kind), kind) for kind in mart.page("roster")["kind"].unique().cast(str).sort()]
     chosen = {
-        "branch": _choice("filter.branch", [(word("filter.all_branches"), ALL), *branches]),
-        "manager": _choice("filter.manager", offered(ALL)),
-        "kind": _choice("filter.kind", [(word("filter.all_kinds"), ALL), *kinds]),
+        "branch": choice("filter.branch", [(word("filter.all_branches"), ALL), *branches]),
+        "manager": choice("filter.manager", offered(ALL)),
+        "kind": choice("filter.kind", [(word("filter.all_kinds"), ALL), *kinds]),
     }
     if not told:
         del chosen["manager"]
         return chosen
     chosen["branch"].observe(lambda change: setattr(chosen["manager"], "options", offered(change.new)), "value")
     return chosen
+
+
+def months(mart: Mart) -> ipywidgets.SelectionRangeSlider:
+    """Two month ends of the history, at first the last one and the one a year before it."""
+    days = mart.page("trend")["month"].unique().sort().to_list()
+    return ipywidgets.SelectionRangeSlider(
+        description=word("filter.months"),
+        options=[(f"{day:%b %Y}", day) for day in days],
+        index=(max(len(days) - 13, 0), len(days) - 1),
+        continuous_update=False,
+    ).add_class("crmlab-choice")
+
+
+def choice(key: str, options: Iterable[tuple[str, str]]) -> ipywidgets.Dropdown:
+    """A drop-down of names and what they stand for."""
+    return ipywidgets.Dropdown(description=word(key), options=list(options)).add_class("crmlab-choice")
+
+
+class Latest(traitlets.HasTraits):
+    """What was clicked last in any of several figures; the others let go of theirs.
+
+    `value` is the figure's name and the key of the point, or nothing; set to nothing it clears the figures, too.
+    """
+
+    value = traitlets.Tuple()
+
+    def __init__(self, **figures: ipywidgets.Widget) -> None:
+        super().__init__()
+        self.figures = figures
+        for name, figure in figures.items():
+            figure.observe(partial(self._take, name), "value")
+        self.observe(self._clear, "value")
+
+    def _take(self, name: str, change: dict) -> None:
+        if change["new"]:
+            self.value = (name, change["new"][0])
+        elif self.value[:1] == (name,):
+            self.value = ()
+
+    def _clear(self, change: dict) -> None:
+        for name, figure in self.figures.items():
+            if figure.value and change["new"][:1] != (name,):
+                figure.value = []
 
 
 def sentence(text: str) -> ipywidgets.HTML:
@@ -85,10 +130,6 @@ def drawer(mart: Mart, customers: ipywidgets.Widget) -> ipywidgets.Box:
         return f'<p class="crmlab-sentence">{unknown}</p>' if customer else ""
 
     return block("crmlab-drawer", live(shown, customer=customers), button("card.close", customers, None))
-
-
-def _choice(key: str, options: Iterable[tuple[str, str]]) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(description=word(key), options=list(options)).add_class("crmlab-choice")
 
 
 def _card(customer: dict, digits: int) -> str:

@@ -31,15 +31,15 @@ function mark(data, chosen) {
 function keyboard(Plotly, box, choose) {
   let at = -1;
   box.addEventListener("keydown", (event) => {
-    const trace = box.data?.findIndex((trace) => trace.customdata) ?? -1;
-    if (trace < 0) return;
+    const points = (box.data ?? []).flatMap((trace, curveNumber) =>
+      (trace.customdata ?? []).flatMap((key, pointNumber) => (key === null ? [] : [{ curveNumber, pointNumber, key }])));
+    if (!points.length) return;
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    const points = box.data[trace].customdata;
-    if (step) at = (at + step + points.length) % points.length;
-    else if (event.key === "Enter" && points[at]) choose([points[at]]);
+    if (step) at = at < 0 ? (step > 0 ? 0 : points.length - 1) : (at + step + points.length) % points.length;
+    else if (event.key === "Enter" && points[at]) choose([points[at].key]);
     else return;
     event.preventDefault();
-    Plotly.Fx.hover(box, [{ curveNumber: trace, pointNumber: at }]);
+    if (points[at]) Plotly.Fx.hover(box, [{ curveNumber: points[at].curveNumber, pointNumber: points[at].pointNumber }]);
   });
   box.addEventListener("blur", () => Plotly.Fx.unhover(box));
 }

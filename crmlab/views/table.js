@@ -90,6 +90,8 @@ function render({ model, el }) {
   const draw = () => {
     const page = model.get("page");
     body.replaceChildren(...page.rows.map((values, i) => row(values, page.keys[i])));
+    [grid.tHead, body].forEach((part) =>
+      [...part.rows].forEach((line) => [...line.cells].forEach((cell, i) => (cell.hidden = page.hidden[i]))));
     empty.hidden = page.total > 0;
     range.textContent = page.range;
     previous.disabled = page.from === 0;

@@ -1,7 +1,7 @@
 """One look: the plotly template, one colour per segment and line, and how money, shares and months are written."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 
 import plotly.graph_objects as go
 
@@ -29,8 +29,26 @@ LINES = {
     "insurance": "#ccbb44",
     "cards": "#66ccee",
     "settlement": "#aa3377",
+    "e-banking": "#004488",
+    "international": "#997700",
+    "guarantees": "#994455",
 }
+COMPONENTS = {  # Tol's vibrant scheme: what comes in is cold, what goes out is warm
+    "margin": "#0077bb",
+    "fee": "#33bbee",
+    "service_cost": "#ee7733",
+    "expected_loss": "#cc3311",
+    "capital": "#ee3377",
+    "tax": "#882255",
+}
+KINDS = ("#332288", "#117733", "#aa4499", "#997700")
+TWO = ("#004488", "#ddaa33")  # two groups side by side, apart in print too
+UP, DOWN = "#0077bb", "#ee7733"
+STEPS = ("#c9d9ea", "#0b2f57")  # light to dark in one hue, so that order is seen
 OTHER = "#8a8a8a"
+FAINT = "#b4bec8"  # what rests on too few customers to be leant on
+
+ZERO = {"showgrid": True, "gridcolor": RULE, "zeroline": True, "zerolinecolor": QUIET}  # an axis of gains and losses
 
 TEMPLATE = go.layout.Template(
     layout={
@@ -55,6 +73,23 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     {'Champions': '#117733', 'Loyal': '#44aa99'}
     """
     return {name: SEGMENTS[i] if i < len(SEGMENTS) else OTHER for i, name in enumerate(names)}
+
+
+def steps(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each of some ordered names, light for the lowest to dark for the highest.
+
+    Examples
+    --------
+    >>> steps(["C", "B", "A"])
+    {'C': '#c9d9ea', 'B': '#6a84a0', 'A': '#0b2f57'}
+    """
+    names = list(names)
+    ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in STEPS]
+
+    def between(share: float) -> str:
+        return "#" + "".join(f"{int(low + (high - low) * share):02x}" for low, high in zip(*ends, strict=True))
+
+    return {name: between(i / max(len(names) - 1, 1)) for i, name in enumerate(names)}
 
 
 def on(colour: str) -> str:
@@ -172,9 +207,26 @@ def month(day: date) -> str:
     return f"{day:%b %Y}"
 
 
-def figure(height: int, **layout: object) -> go.Figure:
-    """An empty figure of the house."""
-    return go.Figure(layout={"template": TEMPLATE, "height": height, "autosize": True, **layout})
+def figure(height: int, traces: Iterable[dict] = (), **layout: object) -> go.Figure:
+    """A figure of the house; what is given here is checked once, what is added or updated later once more each time."""
+    return go.Figure(list(traces), {"template": TEMPLATE, "height": height, "autosize": True, **layout})
+
+
+def clickable(height: int, traces: Iterable[dict], **layout: object) -> go.Figure:
+    """A figure whose points can be clicked, and nothing else done to it."""
+    return figure(height, traces, clickmode="event", dragmode=False, hovermode="closest", **layout)
+
+
+def title(text: str) -> dict:
+    """What stands beside an axis."""
+    return {"text": text, "font": {"size": 12, "color": QUIET}}
+
+
+def months(days: list[date]) -> dict:
+    """An axis of month ends, at most nine of them named."""
+    room = timedelta(days=20)  # a tick on the very edge would be left out
+    every = -(-len(days) // 9)
+    return {"tickvals": days[::-1][::every], "tickformat": "%b<br>%Y", "range": [days[0] - room, days[-1] + room]}
 
 
 def sentence(text: str, height: int) -> go.Figure:

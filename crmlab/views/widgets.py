@@ -144,7 +144,7 @@ def table(
     search: list[str],
     file: str,
     digits: int,
-    sort: str,
+    sort: str | None,
     colours: Mapping[str, str] | None = None,
     size: int = 12,
     **controls: ipywidgets.Widget,
@@ -156,9 +156,10 @@ def table(
     rows
         A pure function of the controls' values that returns the list.
     columns
-        What is shown; a download holds every column of the list.
+        What is shown, save columns without a single value; a download holds every column of the list.
     key, search, sort
-        The column that names a row, those that are searched, the one sorted by at first (largest on top).
+        The column that names a row, those that are searched, the one sorted by at first (largest on top); without one
+        the list stands in its own order.
     file, digits
         The name of a download, and the digits of money after the point.
     """
@@ -192,6 +193,7 @@ def table(
             "size": size,
             "total": len(order),
             "range": word("table.range", **ends) if written else "",
+            "hidden": [0 < now["frame"].height == now["frame"][column.name].null_count() for column in columns],
         }
 
     def refill(**values: object) -> None:
@@ -228,7 +230,10 @@ FORMATS = {
     "csv": "text/csv;charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-MONEY = ("aum", "loans", "deposits", "monetary")
+MONEY = (
+    *("aum", "loans", "deposits", "monetary"),
+    *("contribution", "amount", "closing", "average", "deviation", "missing", "above"),
+)
 
 
 def download(frame: pl.DataFrame, kind: str, digits: int) -> tuple[bytes, str]:

@@ -39,7 +39,7 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
     cells = live(partial(_grid, mart, colours), f"{word('grid.title')}. {word('figure.hint')}", **chosen)
     customers = table(
         lambda cells, **chosen: book.in_cells(book.scope(roster, **chosen), cells),
-        [column for column in COLUMNS if roster[column.name].null_count() < roster.height],
+        COLUMNS,
         key="customer_no",
         search=["customer_no", "name", "branch", "manager", "segment"],
         file=word("list.file"),

@@ -1,0 +1,132 @@
+"""Which customers earn our living? Tiers, the whale curve, lines, deviation, the bridge, and the customers behind."""
+
+from collections.abc import Callable
+from functools import partial
+from html import escape
+
+import ipywidgets
+
+from crmlab.mart.snapshot import Mart
+from crmlab.views import theme
+from crmlab.views.parts import Latest, block, button, choice, drawer, filters, months, panel
+from crmlab.views.widgets import Column, live, table
+from crmlab.views.words import named, word
+from crmlab.views.worth import draw, earnings, say
+from crmlab.views.worth.tables import Tables, group_name
+
+COLUMNS = [
+    Column("customer_no"),
+    Column("name"),
+    Column("kind", "named"),
+    Column("branch"),
+    Column("manager"),
+    Column("tier", "dot"),
+    Column("grade"),
+    Column("amount", "change"),
+    Column("aum_average", "money"),
+    Column("contribution", "change"),
+    Column("next_tier"),
+    Column("missing", "money"),
+]
+
+
+def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None], None] | None = None) -> ipywidgets.Box:
+    """The page; `customer` is open from the start, `opened` is told whom the reader opens."""
+    tables, chosen = Tables(mart), filters(mart)
+    span = months(mart)
+    measure = choice("filter.measure", [(named("measure", name), name) for name in earnings.MEASURES])
+    offered = earnings.offered(tables.all, mart.page("worth_tiers"), mart.page("segments")["name"].to_list())
+    pair = {side: choice(f"worth.{side}", [(group_name(one), one) for one in offered]) for side in ("first", "second")}
+    for side, tier in zip(pair.values(), tables.largest_tiers(), strict=False):
+        side.value = f"tier={tier}"
+
+    def figure(name: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+        return live(
+            partial(getattr(draw, name), tables),
+            f"{word(f'worth.{name}_title')}. {word('figure.hint')}",
+            **controls,
+            **chosen,
+        )
+
+    figures = {
+        "levels": figure("levels"),
+        "whale": figure("whale", measure=measure),
+        "lines": figure("lines"),
+        "months": figure("months", span=span),
+        "deviation": figure("deviation"),
+        "near": figure("near"),
+        "bridge": figure("bridge", span=span, measure=measure),
+        "groups": figure("groups", **pair),
+    }
+    latest = Latest(**figures)
+    asked = {"clicked": latest, "span": span, "measure": measure, **chosen}
+    customers = table(
+        lambda **asked: tables.behind(**asked)[1],
+        COLUMNS,
+        key="customer_no",
+        search=["customer_no", "name", "branch", "manager", "segment"],
+        file=word("list.file"),
+        digits=mart.minor_digits,
+        sort=None,
+        colours=theme.steps(tables.tiers),
+        **asked,
+    )
+    customers.value = customer
+    if opened:
+        customers.observe(lambda change: opened(change.new), "value")
+
+    near = [_lister(latest, side) for side in ("up", "down")]
+
+    def titled(name: str, *more: ipywidgets.Widget) -> ipywidgets.Box:
+        return panel(word(f"worth.{name}_title"), word(f"worth.{name}_note"), figures[name], *more)
+
+    return block(
+        "crmlab-page",
+        ipywidgets.HTML(f"<h1>{word('worth.title')}</h1><p>{word('worth.decides')}</p>").add_class("crmlab-title"),
+        block("crmlab-filters", *chosen.values(), span, measure, live(partial(say.count, tables), **chosen)),
+        *say.missing(mart),
+        live(partial(say.tiles, tables), **chosen),
+        block(
+            "crmlab-pair",
+            titled("levels"),
+            titled("whale", live(partial(draw.said, tables), measure=measure, **chosen)),
+        ),
+        block("crmlab-pair", titled("lines"), titled("deviation")),
+        block("crmlab-pair", titled("months"), titled("near", block("crmlab-pickers", *near))),
+        titled("bridge"),
+        panel(
+            word("worth.groups_title"),
+            word("worth.groups_note"),
+            block("crmlab-pickers", *pair.values()),
+            block("crmlab-halves", live(partial(say.comparison, tables), **pair, **chosen), figures["groups"]),
+        ),
+        panel(word("worth.shares_title"), word("worth.shares_note"), live(partial(say.shares, mart), **chosen)),
+        block(
+            "crmlab-panel",
+            block("crmlab-list-head", live(partial(_title, tables), **asked), button("worth.clear", latest, ())),
+            customers,
+        ),
+        block("crmlab-chip", live(partial(_chip, tables), **asked)),
+        drawer(mart, customers),
+    )
+
+
+def _lister(latest: Latest, side: str) -> ipywidgets.Button:
+    """A button that lists everyone near a threshold on one side."""
+    made = ipywidgets.Button(description=word(f"worth.list_all_{side}")).add_class("crmlab-button")
+    made.on_click(lambda _: setattr(latest, "value", ("near", f"{side}|")))
+    return made
+
+
+def _title(tables: Tables, **asked: object) -> str:
+    title, found = tables.behind(**asked)
+    return f'<h2 id="list">{escape(title)} <small>{word("worth.listed", n=theme.whole(found.height))}</small></h2>'
+
+
+def _chip(tables: Tables, clicked: tuple, **asked: object) -> str:
+    """What is listed, for who has clicked far above the list."""
+    if not clicked:
+        return ""
+    title, found = tables.behind(clicked=clicked, **asked)
+    n = word("worth.listed", n=theme.whole(found.height))
+    return f'<a href="#list"><b>{escape(title)}</b> {n} ↓</a>'
