@@ -48,7 +48,7 @@ def fields(people: pl.DataFrame, tiers: pl.DataFrame, policy: Policy) -> pl.Data
     """
     required(people, ["customer_id", "kind"], "completeness.fields")
     required(tiers, ["customer_id"], "completeness.fields")
-    named(tiers, ["tier"], "completeness.fields")
+    named(tiers.columns, ["tier"], "completeness.fields")
     key = _key_customers(people, tiers, policy)
     asked = _kinds_by_field(key["kind"].unique().to_list(), policy)
     for name in asked:
@@ -104,7 +104,7 @@ def shares(fields: pl.DataFrame, *by: str) -> pl.DataFrame:
     [(7, 2, 1, 6, 5, 0.8333333333333334), (None, 1, 0, 5, 1, 0.2)]
     """
     required(fields, ["n_required", "n_filled"], "completeness.shares")
-    named(fields, list(by), "completeness.shares")
+    named(fields.columns, list(by), "completeness.shares")
     counts = [
         pl.len().cast(pl.Int64).alias("n"),
         (pl.col("n_filled") == pl.col("n_required")).sum().cast(pl.Int64).alias("n_complete"),

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from crmlab.errors import InputError, near_miss
+from crmlab.errors import InputError
+from crmlab.measures.given import named
 
 VALUE = pl.col("value").cast(pl.Float64)
 WHOLE = VALUE.sum()
@@ -201,9 +202,7 @@ def _by_group(
 
 def _ranked(name: str, values: pl.DataFrame, by: str | Sequence[str] | None) -> tuple[list[str], pl.DataFrame]:
     groups = [by] if isinstance(by, str) else list(by or [])
-    for column in ["value", *groups]:
-        if column not in values.columns:
-            raise InputError(f"{name} needs a column {column}. {near_miss(column, values.columns)}")
+    named(values.columns, ["value", *groups], name)
     known = values.select(*groups, "value").filter(pl.col("value").is_not_null())
     if known.is_empty():
         raise InputError("There is no customer with a known value: the selection is empty. Choose a wider one.")

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from crmlab import policy as rules
-from crmlab.errors import InputError, near_miss
+from crmlab.errors import InputError
+from crmlab.measures.given import named
 from crmlab.panel.exact import half_even
 
 MILLION = 10**6
@@ -55,9 +56,7 @@ def table(
     """
     groups = [by] if isinstance(by, str) else list(by or [])
     names = rows.lazy().collect_schema().names()
-    for name in [*groups, *NEEDED]:
-        if name not in names:
-            raise InputError(f"deviation.table needs a column {name}. {near_miss(name, names)}")
+    named(names, [*groups, *NEEDED], "deviation.table")
     policy = policy or rules.load()
     lacking = pl.col("n_without_average") if "n_without_average" in names else pl.lit(0)
     sums = (

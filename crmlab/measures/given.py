@@ -16,7 +16,7 @@ def required(frame: pl.DataFrame, columns: list[str], measure: str) -> None:
     Traceback (most recent call last):
     crmlab.errors.InputError: 1 of 2 rows given to tiers.history have no value. Fill it, or leave them out.
     """
-    named(frame, columns, measure)
+    named(frame.columns, columns, measure)
     if frame.is_empty():
         raise InputError(f"{measure} has been given no row: nobody is selected. Widen the selection.")
     for name in columns:
@@ -24,18 +24,18 @@ def required(frame: pl.DataFrame, columns: list[str], measure: str) -> None:
             raise InputError(f"{n} of {len(frame)} rows given to {measure} have no {name}. Fill it, or leave them out.")
 
 
-def named(frame: pl.DataFrame, columns: list[str], measure: str) -> None:
-    """Stop where a frame lacks a column.
+def named(known: list[str], columns: list[str], measure: str) -> None:
+    """Stop where a frame with the columns `known` lacks one.
 
     Examples
     --------
-    >>> named(pl.DataFrame({"customer": [1]}), ["customer_id"], "tiers.values")
+    >>> named(["customer"], ["customer_id"], "tiers.values")
     Traceback (most recent call last):
     crmlab.errors.InputError: tiers.values needs a column customer_id. Did you mean customer?
     """
     for name in columns:
-        if name not in frame.columns:
-            raise InputError(f"{measure} needs a column {name}. {near_miss(name, frame.columns)}")
+        if name not in known:
+            raise InputError(f"{measure} needs a column {name}. {near_miss(name, known)}")
 
 
 def in_order(frame: pl.DataFrame, key: list[str], measure: str) -> pl.DataFrame:

@@ -7,8 +7,9 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from crmlab import policy as rules
-from crmlab.errors import InputError, near_miss
+from crmlab.errors import InputError
 from crmlab.measures.bands import band
+from crmlab.measures.given import named
 
 NOT_TURNOVER = ["own_transfer", "principal", "interest", "fee", "reversal"]
 AXES = {"r": "recency_days", "f": "frequency", "m": "monetary"}
@@ -69,9 +70,7 @@ def summary(transactions, as_of: date, window_days: int, policy: rules.Policy | 
         )
     schema = frame.collect_schema()
     names = schema.names()
-    for name in ("customer_id", "booked_on", "amount"):
-        if name not in names:
-            raise InputError(f"rfm.summary needs a column {name}. {near_miss(name, names)}")
+    named(names, ["customer_id", "booked_on", "amount"], "rfm.summary")
     if window_days < 1:
         raise InputError(f"A window of {window_days} days holds nothing. Give at least 1.")
     policy = policy or rules.load()
@@ -231,9 +230,7 @@ def segments(scores: Scores, policy: rules.Policy | None = None) -> pl.DataFrame
 
 
 def _check(summary: pl.DataFrame, n: int) -> None:
-    for name in ("customer_id", *AXES.values()):
-        if name not in summary.columns:
-            raise InputError(f"rfm.scores needs a column {name}. {near_miss(name, summary.columns)}")
+    named(summary.columns, ["customer_id", *AXES.values()], "rfm.scores")
     if n < 2:
         raise InputError(f"{n} bands tell nobody apart. Give at least 2.")
     if summary.is_empty():

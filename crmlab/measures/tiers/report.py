@@ -124,7 +124,7 @@ def near(history: pl.DataFrame, rule: TierRule, managers: pl.DataFrame | None = 
     )
     if managers is None:
         return rows
-    named(managers, ["customer_id", "manager_id"], "tiers.near")
+    named(managers.columns, ["customer_id", "manager_id"], "tiers.near")
     kept = in_order(managers, ["customer_id"], "tiers.near").select("customer_id", "manager_id")
     return rows.join(kept, on="customer_id", how="left", maintain_order="left")
 
