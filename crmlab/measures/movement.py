@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from crmlab.errors import InputError, near_miss
+from crmlab.measures.given import named
 from crmlab.measures.months import complete
 
 KEYS = ["customer_id", "manager_id"]
@@ -29,9 +30,9 @@ def spans(
 
     Answers: what happened to the book since then?
 
-    `handed` is what no flow explains of one manager's part: it came from another manager or went to one, so it adds to
-    0 over the managers of a customer. What no flow explains of a customer as a whole, such as money on an account
-    closed with a balance, is told as flow of the manager who has most of the customer at `end` (else had at `start`).
+    `handed` is what no flow explains of a manager's part; it adds to 0 over the managers of a customer. What no flow
+    explains of a customer, such as money on an account closed with a balance, is told as flow of the manager who has
+    most of the customer at `end` (else had at `start`).
 
     Parameters
     ----------
@@ -48,11 +49,10 @@ def spans(
     Returns
     -------
     pl.DataFrame
-        A row a customer × manager (null: nobody's), in order of customers: customer_id, manager_id; opening, flow,
-        interest, valuation, fx, handed, closing in minor units of the base currency, opening and the five after it
-        adding to closing; was_open, is_open (whether the customer had any open account, of whatever line, at `start`,
-        at `end`); bucket (new, grown, shrunk, lost: where `bridge` counts the customer's flow, decided over all of
-        the customer's rows: keep it when you select rows).
+        In order of customers: customer_id, manager_id (null: nobody's); opening, flow, interest, valuation, fx, handed,
+        closing in minor units of the base currency, the first six adding to the last; was_open, is_open (whether the
+        customer had an open account, of whatever line, at `start`, at `end`); bucket (new, grown, shrunk, lost: where
+        `bridge` counts the customer's flow, decided over all rows of the customer).
 
     Raises
     ------
@@ -71,22 +71,25 @@ def spans(
     _ordered(start, end)
     rows = books.lazy()
     names = rows.collect_schema().names()
-    _needs("movement.spans", names, [*KEYS, "month", "line", *FLOWS, "closing", "n_open"])
+    named(names, [*KEYS, "month", "line", *FLOWS, "closing", "n_open"], "movement.spans")
     _have(complete(rows, "branch_id" if "branch_id" in names else None), start, end)
     told = pl.col("line").is_in(list(lines))
     at_start, at_end = (pl.col("month") == day for day in (start, end))
-    none = pl.lit(0, pl.Int64)
+    is_open = pl.col("n_open") > 0
+    # The many months between are only filtered and summed; what else is asked, two months answer.
+    flows = rows.filter(pl.col("month").is_between(start, end, closed="right"), told).group_by(KEYS)
+    ends = rows.filter(at_start | at_end).group_by(KEYS)
+    balances = ends.agg(
+        opening=pl.col("closing").filter(told & at_start).sum(),
+        closing=pl.col("closing").filter(told & at_end).sum(),
+        was_open=(is_open & at_start).any(),
+        is_open=(is_open & at_end).any(),
+        is_told=told.any(),
+    )
     frame = (
-        rows.filter(pl.col("month").is_between(start, end), told | at_start | at_end)
-        .group_by(KEYS)
-        .agg(
-            opening=pl.when(told & at_start).then("closing").otherwise(none).sum(),
-            **{name: pl.when(told & ~at_start).then(name).otherwise(none).sum() for name in FLOWS},
-            closing=pl.when(told & at_end).then("closing").otherwise(none).sum(),
-            was_open=((pl.col("n_open") > 0) & at_start).any(),
-            is_open=((pl.col("n_open") > 0) & at_end).any(),
-            is_told=told.any(),
-        )
+        flows.agg(pl.col(FLOWS).sum())
+        .join(balances, on=KEYS, how="full", coalesce=True, nulls_equal=True)
+        .with_columns(pl.col("is_told").fill_null(True), pl.col("opening", *FLOWS, "closing").fill_null(0))
         .collect(engine="streaming")
     )
     if not frame["is_told"].any():
@@ -102,8 +105,9 @@ def contribution_spans(lines: pl.LazyFrame | pl.DataFrame, start: date, end: dat
 
     Answers: whose contribution grew, and whose did we take over?
 
-    A customer's change is told as flow of one manager: the one with the largest contribution, up or down, in the month
-    of `end`, else in that of `start`; ties go to the lower manager_id. The rest of a manager's change was handed.
+    Where a customer has the same managers in both months, each one's change is flow. Else the customer's change is flow
+    of one manager: the one with the largest contribution, up or down, in the month of `end`, else in that of `start`;
+    ties go to the lower manager_id. The rest of a manager's change was handed.
 
     Parameters
     ----------
@@ -135,36 +139,33 @@ def contribution_spans(lines: pl.LazyFrame | pl.DataFrame, start: date, end: dat
     _ordered(start, end)
     rows = lines.lazy()
     names = rows.collect_schema().names()
-    _needs("movement.contribution_spans", names, [*KEYS, "month"])
+    named(names, [*KEYS, "month"], "movement.contribution_spans")
     _have(complete(rows, "branch_id" if "branch_id" in names else None), start, end)
     amount = pl.sum_horizontal(pl.col([name for name in names if name not in [*NO_COMPONENT, "branch_id"]]))
     at_start, at_end = (pl.col("month") == day for day in (start, end))
-    none = pl.lit(0, pl.Int64)
     frame = (
         rows.filter(at_start | at_end)
         .group_by(KEYS)
         .agg(
-            opening=pl.when(at_start).then(amount).otherwise(none).sum(),
-            **{name: none for name in FLOWS},
-            closing=pl.when(at_end).then(amount).otherwise(none).sum(),
+            opening=amount.filter(at_start).sum(),
+            closing=amount.filter(at_end).sum(),
             was_open=at_start.any(),
             is_open=at_end.any(),
         )
         .collect(engine="streaming")
     )
-    return _settled(frame)
+    return _settled(_own_changes(frame))
 
 
 def between(moves: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
-    """The spans of a frame with its month ends side by side, as pages keep it: `spans` without a pass over the books.
+    """The spans of a frame with its month ends side by side, as pages keep it.
 
     Parameters
     ----------
     moves
-        customer_id, manager_id, what else is known of the two (branch_id, segment, ...), and for each month end
-        ``closing 2024-01-31`` (null where the customer is not with us) and the flows since the beginning of history,
-        ``flow 2024-01-31``, ``interest …``, ``valuation …``, ``fx …``; flows that are not there are 0, and a
-        customer's change is then told as in `contribution_spans`.
+        customer_id, manager_id, what else is known of them (branch_id, segment, ...), and for each month end
+        ``closing 2024-01-31`` (null: the customer is not with us) and, since history began, ``flow 2024-01-31``,
+        ``interest …``, ``valuation …``, ``fx …``; without flows, changes are told as in `contribution_spans`.
     start, end
         Two month ends, `start` first.
 
@@ -202,6 +203,8 @@ def between(moves: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
         was_open=pl.col(f"closing {start}").is_not_null(),
         is_open=pl.col(f"closing {end}").is_not_null(),
     )
+    if f"flow {end}" not in moves.columns:
+        frame = _own_changes(frame)
     return _settled(frame)
 
 
@@ -221,12 +224,11 @@ def bridge(spans: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.Dat
     Returns
     -------
     pl.DataFrame
-        The columns of `by`; n_customers (with us at the start or at the end); opening, new (flow of customers not with
-        us at the start), grown and shrunk (flow of customers whose flow is positive or zero, negative), lost (flow of
-        customers not with us at the end), handed (taken over from other managers less given to them), interest,
-        valuation, fx, closing, in minor units: ``opening + new + grown − shrunk − lost + handed + interest + valuation
-        + fx = closing``. `shrunk` and `lost` are positive where money went; a customer's flow is told as one, so a
-        manager's share of it can have the other sign.
+        The columns of `by`; n_customers (with us at the start or the end); opening, new (flow of customers not with us
+        at the start), grown, shrunk (flow of customers whose flow is not negative, negative), lost (flow of customers
+        not with us at the end), handed (taken over from other managers less given to them), interest, valuation, fx,
+        closing, in minor units, adding up as said above. `shrunk` and `lost` are positive where money went; a
+        customer's flow is told as one, so one manager's part of it can have the other sign.
 
     Raises
     ------
@@ -243,7 +245,7 @@ def bridge(spans: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.Dat
     [('M1', 180, 0, 30, 80, 71), ('M2', 0, 45, 0, 0, 45)]
     """
     groups = [by] if isinstance(by, str) else list(by or [])
-    _needs("movement.bridge", spans.columns, [*COLUMNS, *groups])
+    named(spans.columns, [*COLUMNS, *groups], "movement.bridge")
     if spans.is_empty():
         raise InputError("There is no customer to bridge: the selection is empty. Choose a wider one.")
     _fits(spans)
@@ -286,7 +288,7 @@ def parts(spans: pl.DataFrame, bucket: str) -> pl.DataFrame:
     """
     if bucket not in BUCKETS:
         raise InputError(f"The bridge has no bar {bucket}. {near_miss(bucket, BUCKETS)}")
-    _needs("movement.parts", spans.columns, ["customer_id", *(["flow", "bucket"] if bucket in SIGNS else [bucket])])
+    named(spans.columns, ["customer_id", *(["flow", "bucket"] if bucket in SIGNS else [bucket])], "movement.parts")
     rows = spans.filter(pl.col("bucket") == bucket) if bucket in SIGNS else spans
     amount = SIGNS[bucket] * pl.col("flow") if bucket in SIGNS else pl.col(bucket)
     found = rows.group_by("customer_id").agg(amount=amount.sum()).filter(pl.col("amount") != 0)
@@ -296,10 +298,8 @@ def parts(spans: pl.DataFrame, bucket: str) -> pl.DataFrame:
 def _have(months: list[date], *days: date) -> None:
     for day in days:
         if day not in months:
-            raise InputError(
-                f"The books hold no month that ends on {day}; theirs go from {months[0]} to {months[-1]}. "
-                "Choose two of these."
-            )
+            held = f"theirs go from {months[0]} to {months[-1]}"
+            raise InputError(f"The books hold no month that ends on {day}; {held}. Choose two of these.")
 
 
 def _ordered(start: date, end: date) -> None:
@@ -307,10 +307,13 @@ def _ordered(start: date, end: date) -> None:
         raise InputError(f"A bridge from {start} to {end} leads nowhere. Choose a start before the end.")
 
 
-def _needs(name: str, columns: list[str], needed: list[str]) -> None:
-    for column in needed:
-        if column not in columns:
-            raise InputError(f"{name} needs a column {column}. {near_miss(column, columns)}")
+def _own_changes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Changes as flow where nothing can have been handed: the managers are the same, or the customer came or left."""
+    had, has = pl.col("opening") != 0, pl.col("closing") != 0
+    own = [(had == has).all(), ~had.any(), ~has.any()]
+    change = pl.col("closing") - pl.col("opening")
+    flow = pl.when(pl.any_horizontal(expr.over("customer_id") for expr in own)).then(change).otherwise(0)
+    return rows.with_columns(flow=flow, **{name: pl.lit(0, pl.Int64) for name in FLOWS[1:]})
 
 
 def _settled(rows: pl.DataFrame) -> pl.DataFrame:
@@ -343,7 +346,4 @@ def _fits(spans: pl.DataFrame) -> None:
     money = ["opening", *FLOWS, "handed", "closing"]
     largest = max(spans.select(pl.col(money).cast(pl.Float64).abs().sum()).row(0))
     if largest >= 2.0**63:
-        raise InputError(
-            f"The money of the bridge adds up to {largest:.3g} minor units, too much for 64 bits. "
-            "Check the amounts and minor_digits in policy.toml."
-        )
+        raise InputError(f"The bridge adds up to {largest:.3g} minor units, too much for 64 bits. Check the amounts.")
