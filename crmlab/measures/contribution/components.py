@@ -54,9 +54,12 @@ def _wide(*sizes: pl.Series) -> type[pl.DataType]:
 def _margin(rows: pl.DataFrame, overdrawn: pl.Series, of) -> pl.Series:
     """(FTP − client rate) × balance_days ÷ the year's days: of a loan, whose balance is negative, client rate − FTP."""
     rate = pl.select(pl.when(overdrawn).then(of("overdraft")).otherwise(rows["spread"])).to_series().fill_null(0)
-    width = _wide(rows["balance_days"], rate)
-    product = rows["balance_days"].cast(width) * rate.cast(width)
-    return _rounded(product, of("year_days") * MILLION)
+    return _rounded(_product(rows["balance_days"], rate), of("year_days") * MILLION)
+
+
+def _product(values: pl.Series, rates: pl.Series) -> pl.Series:
+    width = _wide(values, rates)
+    return values.cast(width) * rates.cast(width)
 
 
 def _rounded(product: pl.Series, divisor: pl.Series | int) -> pl.Series:
@@ -181,8 +184,7 @@ def with_points(rows: pl.DataFrame, kinds: pl.DataFrame, bank: Bank, days: int) 
     of = _of_kind(kinds, rows["kind"])
     major = 10 ** bank.policy.digits(bank.base_currency) * 1000
     held, fees = rows["balance_days"].abs(), -rows["fees"]
-    width = _wide(held, of("points_average"))
-    on_average = _rounded(held.cast(width) * of("points_average").cast(width), days * major)
-    on_fees = _rounded(fees * of("points_fee"), major)
+    on_average = _rounded(_product(held, of("points_average")), days * major)
+    on_fees = _rounded(_product(fees, of("points_fee")), major)
     on_number = _rounded(rows["n_transactions"].cast(pl.Int64) * of("points_transaction"), 1000)
     return rows.with_columns(points=on_average + on_fees, points_owner=on_number)

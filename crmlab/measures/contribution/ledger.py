@@ -69,7 +69,7 @@ def lines(facts: pl.LazyFrame, bank: Bank, currency: str | None = None) -> pl.La
         The bank they come from.
     currency
         Only accounts in this currency, in its own minor units; None for all of them in the base currency. Costs of
-        service are in base currency and stand only there.
+        service and points are of the base currency and stand only there.
 
     Returns
     -------
@@ -119,26 +119,29 @@ def coverage(ledger: Ledger, facts: pl.LazyFrame) -> dict:
         components, missing (component to reason), n_unpriced: accounts of a line with a curve whose client rate or
         balance is not known.
     """
-    of, kinds = ledger.terms, ledger.terms.kinds
-    missing = {} if of.is_priced else {"margin": "the extract holds no ftp_curve"}
-    priced = kinds["curve"].is_not_null().gather(of.states["kind"])
-    rateless = of.states.filter(priced & of.states["client"].is_null())["account_id"]
-    unknown = (
-        facts.filter(pl.col("balance_days").is_null()).select(pl.col("account_id").unique()).collect()["account_id"]
-    )
-    n_unpriced = pl.concat([rateless, unknown.cast(rateless.dtype)]).n_unique() if of.is_priced else 0
+    of = ledger.terms
     return {
         "components": list(ledger.bank.policy.contribution.components),
-        "missing": missing,
-        "n_unpriced": n_unpriced,
+        "missing": {} if of.is_priced else {"margin": "the extract holds no ftp_curve"},
+        "n_unpriced": _n_unpriced(of, facts) if of.is_priced else 0,
     }
+
+
+def _n_unpriced(terms: Terms, facts: pl.LazyFrame) -> int:
+    """Accounts of the facts with a curve, but without a client rate in one of their states, or without a balance."""
+    has_curve = terms.kinds["curve"].is_not_null().gather(terms.states["kind"])
+    priced = terms.states.filter(has_curve)
+    rateless = priced.filter(pl.col("client").is_null())["account_id"].unique().implode()
+    is_unpriced = pl.col("account_id").is_in(rateless) | pl.col("balance_days").is_null()
+    asked = facts.filter(is_unpriced).select(pl.col("account_id").unique()).collect()["account_id"]
+    return asked.is_in(priced["account_id"].unique().implode()).sum()
 
 
 def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | None) -> pl.DataFrame:
     bank, kept = ledger.bank, ledger.bank.policy.contribution.components
     rows = _in_base(_earned(ledger, facts, month, currency), ledger, month, currency)
     before = {name: rows[name].sum() for name in kept if name != "tax"}
-    _fits(rows, kept, month)
+    _fits(rows, month, [*(name for name in kept if name != "tax"), "points", "points_owner"])
     rows = taxed(rows, bank.policy)
     shared = rows["is_shared"]
     if shared.any():
@@ -156,9 +159,9 @@ def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | Non
 
 def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | None) -> pl.DataFrame:
     """A row an account and period with its components in the account's currency, and its cost in base currency."""
-    bank, prices = ledger.bank, of_month(ledger.terms, month, ledger.bank)
+    bank, states = ledger.bank, ledger.terms.states
     place = places(ledger.terms, facts, month)
-    states = ledger.terms.states
+    prices = of_month(ledger.terms, month, bank, place)
     rows = facts.select(NEEDED).with_columns(
         spread=prices.spread.gather(place),
         risk=states["risk"].gather(place),
@@ -186,7 +189,9 @@ def _in_base(rows: pl.DataFrame, ledger: Ledger, month: date, currency: str | No
     bank, kinds = ledger.bank, ledger.terms.kinds
     days = days_of(month, bank)
     abroad = (kinds["currency"] != bank.base_currency).gather(rows["kind"])
-    if currency or not abroad.any():
+    if currency not in (None, bank.base_currency):
+        return rows.with_columns(points=pl.lit(0, pl.Int64), points_owner=pl.lit(0, pl.Int64))
+    if not abroad.any():
         return with_points(rows, kinds, bank, days)
     foreign = rows.filter(abroad).with_columns(currency=kinds["currency"].gather(rows.filter(abroad)["kind"]))
     before = month.replace(day=1) - timedelta(days=1)
@@ -200,10 +205,9 @@ def _in_base(rows: pl.DataFrame, ledger: Ledger, month: date, currency: str | No
     return with_points(pl.concat([rows.filter(~abroad), foreign.select(rows.columns)]), kinds, bank, days)
 
 
-def _fits(rows: pl.DataFrame, kept: tuple[str, ...], month: date) -> None:
-    """Stop before a sum over the bank could wrap; Polars would do so silently."""
-    names = [name for name in kept if name in rows.columns]
-    largest = rows.select(pl.max_horizontal(pl.col(names).cast(pl.Float64).abs().sum())).item() or 0.0
+def _fits(rows: pl.DataFrame, month: date, names: list[str]) -> None:
+    """Stop before a sum over the bank, or over components, could wrap; Polars would do so silently."""
+    largest = rows.select(pl.sum_horizontal(pl.col(names).cast(pl.Float64).abs().sum())).item()
     if largest >= 2.0**63:
         raise InputError(
             f"The contributions of {month:%Y-%m} add up to {largest:.3g} minor units, too much for 64 bits. "

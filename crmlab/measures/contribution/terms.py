@@ -123,13 +123,18 @@ class MonthTerms(NamedTuple):
     kinds: pl.DataFrame
 
 
-def of_month(terms: Terms, month: date, bank: Bank) -> MonthTerms:
+def of_month(terms: Terms, month: date, bank: Bank, used: np.ndarray) -> MonthTerms:
     """What one month adds to the terms: the behavioural rate of balances without a term, and of overdrafts.
+
+    Parameters
+    ----------
+    used
+        The states that are in force in the month (`places`).
 
     Raises
     ------
     InputError
-        Where the month has no behavioural rate for a kind that needs one.
+        Where the month has no behavioural rate for a state that needs one.
     """
     pricing, kinds = bank.policy.pricing, terms.kinds
     if not terms.is_priced:
@@ -140,9 +145,9 @@ def of_month(terms: Terms, month: date, bank: Bank) -> MonthTerms:
     kinds = kinds.with_columns(demand=demand, overdraft=loans - pricing.overdraft_rate)
     states = terms.states.select("kind", "client", "ftp", demand=kinds["demand"].gather(terms.states["kind"]))
     has_curve = kinds["curve"].is_not_null().gather(states["kind"])
-    lacking = states.filter(has_curve & pl.Series(states["ftp"].is_null() & states["demand"].is_null()))
-    if lacking.height:
-        kind = kinds.row(lacking["kind"][0], named=True)
+    lacking = has_curve & states["ftp"].is_null() & states["demand"].is_null()
+    if lacking.any() and lacking.gather(used).any():
+        kind = kinds.row(states["kind"].gather(used).filter(lacking.gather(used))[0], named=True)
         raise no_demand_price(kind["curve"], kind["currency"], month, bank)
     spread = states.select(
         pl.when(has_curve).then(pl.coalesce("ftp", "demand") - pl.col("client")).otherwise(0)
