@@ -144,7 +144,7 @@ def table(
     search: list[str],
     file: str,
     digits: int,
-    sort: str | None,
+    sort: str,
     colours: Mapping[str, str] | None = None,
     size: int = 12,
     **controls: ipywidgets.Widget,
@@ -158,8 +158,7 @@ def table(
     columns
         What is shown, save columns without a single value; a download holds every column of the list.
     key, search, sort
-        The column that names a row, those that are searched, the one sorted by at first (largest on top); without one
-        the list stands in its own order.
+        The column that names a row, those that are searched, the one sorted by at first (largest on top).
     file, digits
         The name of a download, and the digits of money after the point.
     """

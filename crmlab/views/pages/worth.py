@@ -1,7 +1,7 @@
 """Which customers earn our living? Tiers, the whale curve, lines, deviation, the bridge, and the customers behind."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from html import escape
 
 import ipywidgets
@@ -9,10 +9,11 @@ import ipywidgets
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
 from crmlab.views.parts import Latest, block, button, choice, drawer, filters, months, panel
-from crmlab.views.widgets import Column, live, table
+from crmlab.views.widgets import Column, Table, live, table
 from crmlab.views.words import named, word
 from crmlab.views.worth import draw, earnings, say
-from crmlab.views.worth.tables import Tables, group_name
+from crmlab.views.worth.behind import Listing, group_name, listed
+from crmlab.views.worth.tables import Tables
 
 COLUMNS = [
     Column("customer_no"),
@@ -60,18 +61,20 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
     }
     latest = Latest(**figures)
     asked = {"clicked": latest, "span": span, "measure": measure, **chosen}
+    behind = lru_cache(1)(partial(listed, tables))
     customers = table(
-        lambda **asked: tables.behind(**asked)[1],
+        lambda **asked: behind(**asked).rows,
         COLUMNS,
         key="customer_no",
         search=["customer_no", "name", "branch", "manager", "segment"],
         file=word("list.file"),
         digits=mart.minor_digits,
-        sort=None,
+        sort="contribution",
         colours=theme.steps(tables.tiers),
         **asked,
     )
     customers.value = customer
+    latest.observe(lambda _: _sorted(customers, behind(**{name: one.value for name, one in asked.items()})), "value")
     if opened:
         customers.observe(lambda change: opened(change.new), "value")
 
@@ -103,10 +106,10 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
         panel(word("worth.shares_title"), word("worth.shares_note"), live(partial(say.shares, mart), **chosen)),
         block(
             "crmlab-panel",
-            block("crmlab-list-head", live(partial(_title, tables), **asked), button("worth.clear", latest, ())),
+            block("crmlab-list-head", live(partial(_title, behind), **asked), button("worth.clear", latest, ())),
             customers,
         ),
-        block("crmlab-chip", live(partial(_chip, tables), **asked)),
+        block("crmlab-chip", live(partial(_chip, behind), **asked)),
         drawer(mart, customers),
     )
 
@@ -118,15 +121,21 @@ def _lister(latest: Latest, side: str) -> ipywidgets.Button:
     return made
 
 
-def _title(tables: Tables, **asked: object) -> str:
-    title, found = tables.behind(**asked)
-    return f'<h2 id="list">{escape(title)} <small>{word("worth.listed", n=theme.whole(found.height))}</small></h2>'
+def _sorted(customers: Table, found: Listing) -> None:
+    """Another list starts in its own order; what was searched for is searched for in it, too."""
+    customers.ask = {"sort": found.sort, "down": found.is_down, "search": customers.ask["search"], "from": 0}
 
 
-def _chip(tables: Tables, clicked: tuple, **asked: object) -> str:
+def _title(behind: Callable[..., Listing], **asked: object) -> str:
+    found = behind(**asked)
+    n = word("worth.listed", n=theme.whole(found.rows.height))
+    return f'<h2 id="list">{escape(found.title)} <small>{n}</small></h2>'
+
+
+def _chip(behind: Callable[..., Listing], clicked: tuple, **asked: object) -> str:
     """What is listed, for who has clicked far above the list."""
     if not clicked:
         return ""
-    title, found = tables.behind(clicked=clicked, **asked)
-    n = word("worth.listed", n=theme.whole(found.height))
-    return f'<a href="#list"><b>{escape(title)}</b> {n} ↓</a>'
+    found = behind(clicked=clicked, **asked)
+    n = word("worth.listed", n=theme.whole(found.rows.height))
+    return f'<a href="#list"><b>{escape(found.title)}</b> {n} ↓</a>'

@@ -11,7 +11,8 @@ from crmlab.views.figures import groups as groups_figure
 from crmlab.views.figures import whale as whale_figure
 from crmlab.views.words import word
 from crmlab.views.worth import earnings, say
-from crmlab.views.worth.tables import Tables, group_name
+from crmlab.views.worth.behind import group_name
+from crmlab.views.worth.tables import Tables
 
 
 def levels(tables: Tables, **chosen: str) -> go.Figure:

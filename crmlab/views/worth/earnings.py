@@ -178,8 +178,8 @@ def profile(worth: pl.DataFrame) -> dict:
 
     Examples
     --------
-    >>> profile(pl.DataFrame({"aum_average": [10, 30], "contribution": [4, -2]}))
-    {'n': 2, 'aum': 20.0, 'mean': 1.0, 'error': 3.0, 'losing': 0.5}
+    >>> profile(pl.DataFrame({"aum_average": [10, 30], "contribution": [5, 5]}))
+    {'n': 2, 'aum': 20.0, 'mean': 5.0, 'error': 0.0, 'losing': 0.0}
     """
     n = worth.height
     if not n:

@@ -12,7 +12,8 @@ from crmlab.views import book, theme
 from crmlab.views.widgets import tile
 from crmlab.views.words import named, word
 from crmlab.views.worth import earnings
-from crmlab.views.worth.tables import Tables, group_name
+from crmlab.views.worth.behind import group_name
+from crmlab.views.worth.tables import Tables
 
 TOPS = ("top_1", "top_4", "top_20", "gini")
 
