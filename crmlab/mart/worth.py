@@ -224,11 +224,12 @@ class Worth:
         since = {name: np.zeros(rows.height, np.int64) for name in FLOWS}
         for month, frame in zip(self.months, frames, strict=True):
             place = frame.join(rows, on=KEYS, how="left", nulls_equal=True, maintain_order="left")["row"].to_numpy()
-            is_open = monthly.filter(pl.col("month") == month, "is_open")["customer_id"]
+            # With us is who has an open account; of contributions, as the measure has it, who contributed at all.
+            with_us = frame if measure == "contribution" else monthly.filter(pl.col("month") == month, "is_open")
             closing = np.zeros(rows.height, np.int64)
             closing[place] = sign * frame["closing"].to_numpy()
             known = pl.Series(closing).zip_with(
-                rows["customer_id"].is_in(is_open.implode()), pl.Series([None], dtype=pl.Int64)
+                rows["customer_id"].is_in(with_us["customer_id"].implode()), pl.Series([None], dtype=pl.Int64)
             )
             columns.append(known.alias(f"closing {month}"))
             for name in FLOWS if measure != "contribution" else []:
