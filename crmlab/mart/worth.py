@@ -228,9 +228,9 @@ class Worth:
             with_us = frame if measure == "contribution" else monthly.filter(pl.col("month") == month, "is_open")
             closing = np.zeros(rows.height, np.int64)
             closing[place] = sign * frame["closing"].to_numpy()
-            known = pl.Series(closing).zip_with(
-                rows["customer_id"].is_in(with_us["customer_id"].implode()), pl.Series([None], dtype=pl.Int64)
-            )
+            # An account closed with money on it keeps its customer in sight, so that nothing is missing from the whole.
+            known = rows["customer_id"].is_in(with_us["customer_id"].implode()) | pl.Series(closing != 0)
+            known = pl.Series(closing).zip_with(known, pl.Series([None], dtype=pl.Int64))
             columns.append(known.alias(f"closing {month}"))
             for name in FLOWS if measure != "contribution" else []:
                 since[name][place] += sign * frame[name].to_numpy()
