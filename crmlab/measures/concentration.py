@@ -103,7 +103,7 @@ def peak(values: pl.DataFrame, by: str | Sequence[str] | None = "kind") -> pl.Da
         "best_share": best.mean(),
         "earned_share": _of_whole(VALUE.filter(best).sum()),
         "worst_share": worst.mean(),
-        "given_back_share": _of_whole(-VALUE.filter(worst).sum()),
+        "given_back_share": _of_whole(VALUE.filter(worst).sum().abs()),
     })  # fmt: skip
 
 
