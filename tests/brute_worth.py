@@ -162,11 +162,11 @@ class Brute:
             ftp, client = self.demand("loans", account, start), pricing.overdraft_rate
         else:
             client, made = self.deal(account, start)
-            if not self.status(account, start)[0]:
-                client = 0
             term = account.get("term_months")
             curve = pricing.curves[line]
             ftp = self.point(curve, account, self.tenor(term), made) if term else self.demand(curve, account, start)
+        if not self.status(account, start)[0]:
+            client = 0
         if client is None:
             return 0
         return round(Fraction(weighted * (ftp - client), MILLION * pricing.year_days(account["currency"])))

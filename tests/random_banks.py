@@ -200,7 +200,7 @@ def _statuses(draw) -> list[dict]:
     days = st.dates(date(2023, 9, 1), LAST)
     return [
         {"account_id": number, "on": day, "risk_grade": grade, "five_grade": class_, "overdue_days": overdue}
-        for number in ("L1", "K1", "J1")
+        for number in ("L1", "K1", "J1", "D1")
         for day, (grade, class_, overdue) in draw(
             st.dictionaries(days, state, min_size=number == "L1", max_size=4)
         ).items()

@@ -103,6 +103,11 @@ def test_who_looked_after_what_on_each_day(tmp_path, assignments, expected):
     assert [row for row in found if any(row[1:])] == expected
 
 
+def test_managers_that_are_named_but_not_delivered_count_all_the_same(tmp_path):
+    bank = bank_of(tmp_path, [m("M1"), m("M9", scope="line", **DEPOSITS)], managers=[])
+    assert rows(bank, "manager_id", "closing") == [("M9", 11_000)]
+
+
 def test_a_handover_on_the_first_of_a_month_shows_between_two_months(tmp_path):
     bank = bank_of(tmp_path, [m("M1", end="2024-01-31"), m("M3", "2024-02-01")], as_of="2024-02-29")
     assert rows(bank, "month", "manager_id", "opening", "handed", "closing", "days", "n_open") == [

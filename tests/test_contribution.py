@@ -105,6 +105,17 @@ def test_margin_of_a_month_worked_by_hand(tmp_path):
     assert told(bank_of(tmp_path), "margin") == [("deposits", MARGIN + 1)]
 
 
+def test_an_overdraft_bears_its_own_rate_until_it_is_long_overdue(tmp_path):
+    """100,000.00 owed: 8 % less 3 % for 15 days; then nothing is paid on it, and still 3 % to be had for it."""
+    bank = bank_of(
+        tmp_path,
+        accounts=[account("A1", "C1", "OD", "2024-01-01", rate="0.005")],
+        transactions=[OWED],
+        loan_status=[{"account_id": "A1", "on": "2024-01-15", "overdue_days": 90}],
+    )
+    assert told(bank, "margin") == [("deposits", 20_548 - 13_151)]  # 20,547.95 and 13,150.68
+
+
 def test_a_settlement_service_earns_its_fees_and_its_float_is_counted_where_it_lies(tmp_path):
     """The customer collects 100,000.00; with a settlement service it passes through there on its way."""
     fee = [entry("2024-01-31", "A1", "-30.00", "fee", "bank")]

@@ -24,9 +24,9 @@ class Credit(NamedTuple):
 
 def credit(bank: Bank) -> Credit:
     """Who maintains what, when, as known at `as_of`; an assignment ends with its manager's last day."""
-    managers = (
-        bank.table("managers").select("manager_id", "left_on").sort("manager_id").collect().with_row_index("manager")
-    )
+    assigned = bank.table("assignments").select(pl.col("manager_id").unique())
+    left = bank.table("managers").select("manager_id", "left_on")  # a bank may name managers and not deliver them
+    managers = assigned.join(left, on="manager_id", how="left").sort("manager_id").collect().with_row_index("manager")
     ends = pl.min_horizontal(pl.col("to_on").fill_null(FOREVER), pl.col("left_on").fill_null(FOREVER))
     assignments = (
         bank.table("assignments")

@@ -19,7 +19,8 @@ def components_of(rows: pl.DataFrame, kinds: pl.DataFrame, policy: Policy) -> pl
     Parameters
     ----------
     rows
-        balance_days, outflow, fees, days, spread (FTP less client rate; null: not known), risk (PD × LGD), limit, kind.
+        balance_days, outflow, fees, days, spread (FTP less client rate; null: not known), is_accruing, risk (PD × LGD),
+        limit, kind.
     kinds
         What the policy and the month say of each kind, in the order of their numbers.
     policy
@@ -53,7 +54,8 @@ def _wide(*sizes: pl.Series) -> type[pl.DataType]:
 
 def _margin(rows: pl.DataFrame, overdrawn: pl.Series, of) -> pl.Series:
     """(FTP − client rate) × balance_days ÷ the year's days: of a loan, whose balance is negative, client rate − FTP."""
-    rate = pl.select(pl.when(overdrawn).then(of("overdraft")).otherwise(rows["spread"])).to_series().fill_null(0)
+    overdraft = pl.when(rows["is_accruing"]).then(of("overdraft")).otherwise(of("unpaid_overdraft"))
+    rate = pl.select(pl.when(overdrawn).then(overdraft).otherwise(rows["spread"])).to_series().fill_null(0)
     return _rounded(_product(rows["balance_days"], rate), of("year_days") * MILLION)
 
 

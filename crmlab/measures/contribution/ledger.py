@@ -166,6 +166,7 @@ def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | No
         spread=prices.spread.gather(place),
         risk=states["risk"].gather(place),
         limit=states["limit"].gather(place),
+        is_accruing=states["is_accruing"].gather(place),
         kind=states["kind"].gather(place),
     )
     rows = beside(rows, ledger.register.accounts.select("account_id", "pair", "is_shared"), ["account_id"])

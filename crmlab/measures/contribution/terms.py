@@ -53,7 +53,8 @@ def terms(bank: Bank) -> Terms:
     )
     is_priced = bank.has("ftp_curve")
     states = _priced(states, bank) if is_priced else states.with_columns(ftp=pl.lit(None, pl.Int64))
-    return Terms(states.select("account_id", "from_on", "kind", "client", "ftp", "risk", "limit"), kinds, is_priced)
+    kept = ["account_id", "from_on", "kind", "client", "ftp", "risk", "limit", "is_accruing"]
+    return Terms(states.select(kept), kinds, is_priced)
 
 
 def _kinds(accounts: pl.DataFrame, bank: Bank) -> pl.DataFrame:
@@ -139,10 +140,11 @@ def of_month(terms: Terms, month: date, bank: Bank, used: np.ndarray) -> MonthTe
     pricing, kinds = bank.policy.pricing, terms.kinds
     if not terms.is_priced:
         nothing = pl.repeat(0, terms.states.height, dtype=pl.Int64, eager=True)
-        return MonthTerms(nothing, kinds.with_columns(demand=pl.lit(None, pl.Int64), overdraft=pl.lit(0, pl.Int64)))
+        unknown = pl.lit(0, pl.Int64)
+        return MonthTerms(nothing, kinds.with_columns(demand=unknown, overdraft=unknown, unpaid_overdraft=unknown))
     demand = month_prices(kinds.select("curve", "currency"), month, bank)["ftp"]
     loans = month_prices(kinds.select("currency", curve=pl.lit(pricing.overdraft_curve)), month, bank)["ftp"]
-    kinds = kinds.with_columns(demand=demand, overdraft=loans - pricing.overdraft_rate)
+    kinds = kinds.with_columns(demand=demand, overdraft=loans - pricing.overdraft_rate, unpaid_overdraft=loans)
     states = terms.states.select("kind", "client", "ftp", demand=kinds["demand"].gather(terms.states["kind"]))
     has_curve = kinds["curve"].is_not_null().gather(states["kind"])
     lacking = has_curve & states["ftp"].is_null() & states["demand"].is_null()
