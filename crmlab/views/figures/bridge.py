@@ -29,7 +29,7 @@ def waterfall(parts: dict[str, int], labels: dict[str, str], currency: str, digi
         "x": [labels.get(part) or named("part", part) for part in parts],
         "y": list(height.values()),
         "measure": ["absolute" if part in ends else "relative" for part in parts],
-        "text": [_signed(height[part], unit, part in ends) for part in parts],
+        "text": [_told(amount, digits, part in ends) for part, amount in parts.items()],
         "textposition": "outside",
         "cliponaxis": False,
         "constraintext": "none",
@@ -65,5 +65,5 @@ def _range(height: dict[str, float]) -> list[float]:
     return [low - 2 * room if starts_above else min(low - room, 0) if low < 0 else 0, high + room]
 
 
-def _signed(value: float, unit: str, is_level: bool) -> str:
-    return f"{value:{'' if is_level else '+'},.2f} {unit}".strip().replace("-", "−")
+def _told(amount: int, digits: int, is_level: bool) -> str:
+    return f"{'+' if amount > 0 and not is_level else ''}{theme.money(amount, digits)}"

@@ -31,7 +31,7 @@ def side_by_side(frame: pl.DataFrame, groups: list[str], labels: list[str], smal
             "y": [named("line", line) for line in rows["line"]],
             "orientation": "h",
             "name": labels[at],
-            "marker": {"color": theme.FAINT if small[at] else theme.TWO[at]},
+            "marker": {"color": theme.TWO[at], "opacity": 0.35 if small[at] else 1},
             "customdata": [f"{groups[at]}|{line}" for line in rows["line"]],
             "hovertemplate": f"<b>%{{y}}</b>, {labels[at]}<br>%{{x:,.2f}}<extra></extra>",
         }

@@ -130,7 +130,7 @@ def _deviation(asked: Asked, day: str) -> Listing:
     on = date.fromisoformat(day)
     rows = asked.tables.mart.page("deviations").filter(pl.col("month") == on)
     rows = rows.select("customer_id", "is_spike", amount=pl.col("closing") - pl.col("average"))
-    mine = earnings.of(rows, asked.people, asked.tables.all.height)
+    mine = rows.join(asked.people.select("customer_id"), on="customer_id", how="semi")  # it also holds those gone
     return Listing(word("worth.list_deviation", month=theme.month(on)), mine)
 
 
@@ -145,6 +145,8 @@ def _near(asked: Asked, side: str, tier: str) -> Listing:
 
 
 def _bridge(asked: Asked, part: str) -> Listing:
+    if asked.span[0] == asked.span[1]:
+        return Listing(word("worth.two_months"), asked.people.clear())
     rows = scope(asked.tables.spans(asked.span, asked.measure), **asked.chosen)
     start, end = map(theme.month, asked.span)
     measure = named("measure", asked.measure)
