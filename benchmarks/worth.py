@@ -1,0 +1,53 @@
+"""What customers are worth, timed on the book of 100,000 or 1,000,000 customers: cases and the bare pass beside each."""
+
+import polars as pl
+
+from benchmarks.book import FIRST, LAST, Book
+from crmlab.measures import movement
+from crmlab.measures.contribution.ledger import NEEDED, ledger
+from crmlab.panel.bookkeeping import books_of
+from crmlab.panel.calendar import month_end
+from crmlab.panel.credit import credit
+from crmlab.panel.relationships import parts_of, register
+
+SPANS = [*movement.KEYS, "month", "line", *movement.FLOWS, "closing", "n_open"]
+ENDS = month_end(FIRST), LAST
+
+
+def contribution(book: Book) -> None:
+    """`contribution.lines` month by month, as the build makes them."""
+    of = ledger(book.bank)
+    for month, facts in book.months():
+        of.lines(facts.select(NEEDED).collect(), month)
+
+
+def bare_contribution(book: Book) -> None:
+    """The same columns of facts, grouped by account and month and summed."""
+    keys, rest = ["account_id", "month"], ["starts_on", "days"]
+    sums = [name for name in NEEDED if name not in [*keys, *rest]]
+    for _, facts in book.months():
+        facts.group_by(keys).agg(pl.col(rest).min(), pl.col(sums).sum()).collect(engine="streaming")
+
+
+def bridge(book: Book) -> None:
+    """`movement.spans` of AUM from the first month to the last, and `movement.bridge` by manager and by branch."""
+    aum = book.bank.policy.lines_of("deposits", "investments")
+    spans = movement.spans(pl.scan_parquet(book.books), *ENDS, aum)
+    movement.bridge(spans, by="manager_id")
+    people = book.bank.table("customers").select("customer_id", "branch_id").collect()
+    movement.bridge(spans.join(people, on="customer_id", how="left"), by="branch_id")
+
+
+def bare_bridge(book: Book) -> None:
+    """The same columns of books, grouped by customer and manager and summed."""
+    sums = [*movement.FLOWS, "closing", "n_open"]
+    keys = [name for name in SPANS if name not in sums]
+    rows = pl.scan_parquet(book.books).group_by(movement.KEYS)
+    rows.agg(pl.col(sums).sum(), pl.col("month", "line").max()).collect(engine="streaming")
+
+
+def books(book: Book) -> None:
+    """`panel.books` month by month, as the build makes them."""
+    of, who = register(book.bank), credit(book.bank)
+    for month, facts in book.months():
+        books_of(parts_of(facts.collect(), of, book.bank), month, of, who, book.bank)
