@@ -4,11 +4,13 @@ import polars as pl
 
 from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
+from crmlab.panel.align import by_account
 from crmlab.panel.exact import half_even
 from crmlab.panel.relationships import Register
 from crmlab.policy import Policy
 
 CHANNELS = ("counter", "atm", "online", "mobile", "pos")
+OF_ACCOUNT = ("margin", "fee", "expected_loss", "capital", "fees", "balance_days")  # in the account's currency at first
 RISK_YEAR = 365
 E_BANKING = "e-banking"
 
@@ -141,11 +143,8 @@ def service_cost(
     is_online = pl.col("n_online") + pl.col("n_mobile") > 0
     moved = is_online & pl.col("e_pair").is_not_null() & (pl.col("e_pair") != pl.col("pair"))
     credited = rows.filter(moved)
-    nothing = [
-        name for name in ("margin", "fee", "expected_loss", "capital", "fees", "balance_days") if name in rows.columns
-    ]
     credited = credited.with_columns(
-        *(pl.lit(0, pl.Int64).alias(name) for name in nothing),
+        *(pl.lit(0, pl.Int64).alias(name) for name in OF_ACCOUNT if name in rows.columns),
         n_transactions=pl.col("n_online") + pl.col("n_mobile"),
         kind=pl.lit(kinds.filter(pl.col("line") == E_BANKING)["kind"].first(), rows.schema["kind"]),
         service_cost="saved",
@@ -159,11 +158,10 @@ def service_cost(
 def _e_banking_pairs(register: Register, present: pl.Series) -> pl.Series:
     """Of each pair of customer and line, the customer's pair with e-banking if it is present; else null."""
     pairs = register.pairs
-    held = pairs.filter(pl.col("line") == E_BANKING).join(
-        pl.DataFrame({"pair": present.unique()}), on="pair", how="semi"
-    )
-    mine = held.select("customer_id", e_pair=pl.col("pair"))
-    return pairs.join(mine, on="customer_id", how="left", maintain_order="left")["e_pair"]
+    is_present = pl.repeat(False, pairs.height, eager=True).scatter(present, True)
+    held = pairs.filter(is_present & (pairs["line"] == E_BANKING))
+    size = (pairs["customer_id"].max() or 0) + 1
+    return by_account(held["customer_id"], held["pair"], size).gather(pairs["customer_id"])
 
 
 def taxed(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:

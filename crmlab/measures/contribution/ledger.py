@@ -7,7 +7,7 @@ import polars as pl
 
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
-from crmlab.measures.contribution.components import components_of, service_cost, taxed, with_points
+from crmlab.measures.contribution.components import OF_ACCOUNT, components_of, service_cost, taxed, with_points
 from crmlab.measures.contribution.pricing import no_demand_price
 from crmlab.measures.contribution.terms import Terms, of_month, places, terms
 from crmlab.panel.align import beside
@@ -21,6 +21,7 @@ NEEDED = [
     "account_id", "month", "starts_on", "days", "balance_days", "outflow", "fees", "n_transactions", "n_counter",
     "n_atm", "n_online", "n_mobile", "n_pos",
 ]  # fmt: skip
+PLACE = ["account_id", "starts_on", "pair", "is_shared"]
 OWNERS = ["service_cost", "points_owner"]  # transactions are the owner's, and so is what they cost
 
 
@@ -140,6 +141,7 @@ def _n_unpriced(terms: Terms, facts: pl.LazyFrame) -> int:
 def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | None) -> pl.DataFrame:
     bank, kept = ledger.bank, ledger.bank.policy.contribution.components
     rows = _in_base(_earned(ledger, facts, month, currency), ledger, month, currency)
+    rows = rows.select(*PLACE, *(name for name in kept if name != "tax"), "points", "points_owner")
     before = {name: rows[name].sum() for name in kept if name != "tax"}
     _fits(rows, month, [*(name for name in kept if name != "tax"), "points", "points_owner"])
     rows = taxed(rows, bank.policy)
@@ -189,21 +191,18 @@ def _in_base(rows: pl.DataFrame, ledger: Ledger, month: date, currency: str | No
     """Components of foreign accounts at the rate of the month's end, each rounded once more; and points on all."""
     bank, kinds = ledger.bank, ledger.terms.kinds
     days = days_of(month, bank)
-    abroad = (kinds["currency"] != bank.base_currency).gather(rows["kind"])
     if currency not in (None, bank.base_currency):
         return rows.with_columns(points=pl.lit(0, pl.Int64), points_owner=pl.lit(0, pl.Int64))
-    if not abroad.any():
-        return with_points(rows, kinds, bank, days)
-    foreign = rows.filter(abroad).with_columns(currency=kinds["currency"].gather(rows.filter(abroad)["kind"]))
-    before = month.replace(day=1) - timedelta(days=1)
-    rates = rates_on(ledger.register.rates, foreign["currency"].unique().to_list(), before, month, bank)
-    money = [
-        name for name in ("margin", "fee", "expected_loss", "capital", "balance_days", "fees") if name in rows.columns
-    ]
-    foreign = foreign.join(rates, on="currency", how="left").with_columns(
-        pl.col(money).pipe(converted, pl.col("numerator"), pl.col("denominator"))
-    )
-    return with_points(pl.concat([rows.filter(~abroad), foreign.select(rows.columns)]), kinds, bank, days)
+    abroad = (kinds["currency"] != bank.base_currency).gather(rows["kind"]).arg_true()
+    if len(abroad):
+        before = month.replace(day=1) - timedelta(days=1)
+        currencies = kinds["currency"].gather(rows["kind"].gather(abroad))
+        rates = rates_on(ledger.register.rates, currencies.unique().to_list(), before, month, bank)
+        money = [name for name in OF_ACCOUNT if name in rows.columns]
+        foreign = rows[abroad].with_columns(currency=currencies).join(rates, on="currency", maintain_order="left")
+        foreign = foreign.select(pl.col(money).pipe(converted, pl.col("numerator"), pl.col("denominator")))
+        rows = rows.with_columns(rows[name].scatter(abroad, foreign[name]) for name in money)
+    return with_points(rows, kinds, bank, days)
 
 
 def _fits(rows: pl.DataFrame, month: date, names: list[str]) -> None:
