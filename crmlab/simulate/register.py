@@ -49,7 +49,8 @@ def customers(world: World, lacks: dict[str, np.ndarray]) -> None:
     national[twins] = national[people.twin_of[twins]]
     names_ = np.array(name.to_list(), dtype=object)
     names_[twins] = names_[people.twin_of[twins]]
-    national[~retail] = None
+    firm = np.flatnonzero(~retail)  # a firm's number is that of its registration; none begins with 99
+    national[firm] = names.numbered("99", world.block * names.PER_BLOCK + firm, 16).to_list()
     mobile[lacks["mobile"]] = None
     address = names.addresses(rng, n).set(pl.Series(lacks["address"]), None)
     industry = np.where(lacks["industry"], -1, people.industry)
