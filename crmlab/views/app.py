@@ -93,6 +93,7 @@ def warm(mart: Path | str | None = None) -> None:
     except InputError:
         return  # it may be there when a viewer comes
     _ready[opened.folder, Viewer()] = _app(opened, Viewer())
+    worth.prepare(opened)
 
 
 _ready: dict[tuple[Path, Viewer], ipywidgets.Widget] = {}

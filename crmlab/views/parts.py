@@ -62,13 +62,19 @@ def filters(mart: Mart) -> dict[str, ipywidgets.Dropdown]:
     return chosen
 
 
+def a_year(mart: Mart) -> tuple[date, date]:
+    """The last month end of the history and the one a year before it, or the first."""
+    days = mart.page("trend")["month"].unique().sort()
+    return days[-min(13, len(days))], days[-1]
+
+
 def months(mart: Mart) -> ipywidgets.SelectionRangeSlider:
-    """Two month ends of the history, at first the last one and the one a year before it."""
+    """Two month ends of the history, at first those of `a_year`."""
     days = mart.page("trend")["month"].unique().sort().to_list()
     return ipywidgets.SelectionRangeSlider(
         description=word("filter.months"),
         options=[(f"{day:%b %Y}", day) for day in days],
-        index=(max(len(days) - 13, 0), len(days) - 1),
+        value=a_year(mart),
         continuous_update=False,
     ).add_class("crmlab-choice")
 

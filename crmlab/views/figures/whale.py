@@ -52,27 +52,28 @@ def _line(rows: pl.DataFrame, kind: str, colour: str) -> dict:
     }
 
 
-def _points(marks: pl.DataFrame, kind: str, colour: str) -> dict:
+def _points(marks: list[tuple[float, float, str]], kind: str, colour: str) -> dict:
+    shares, values, keys = zip(*marks, strict=True)
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": marks["customers_share"].to_list(),
-        "y": marks["value_share"].to_list(),
+        "x": list(shares),
+        "y": list(values),
         "marker": {"color": colour, "size": 9, "line": {"width": 1.5, "color": "white"}},
         "legendgroup": kind,
         "showlegend": False,
-        "customdata": [f"{kind}|{at}" for at in marks["at"]],
+        "customdata": [f"{kind}|{key}" for key in keys],
         "hovertemplate": f"<b>{named('kind', kind)}</b><br>{word('worth.whale_hover')}<extra></extra>",
     }
 
 
-def _marks(rows: pl.DataFrame) -> pl.DataFrame:
+def _marks(rows: pl.DataFrame) -> list[tuple[float, float, str]]:
     """The points nearest to every tenth per cent, and the peak; from the peak on those who give back are meant."""
-    peak = rows.filter("is_peak", pl.col("value_share") > 1).select("customers_share")
-    share = peak.item() if peak.height else 2
-    steps = pl.DataFrame({"at": range(EVERY, 101, EVERY)}).with_columns(aim=pl.col("at") / 100)
-    aims = pl.concat([steps, peak.select(at=pl.lit(0, pl.Int64), aim="customers_share")])
-    near = aims.join(rows, how="cross").sort((pl.col("customers_share") - pl.col("aim")).abs(), "at")
-    marks = near.unique("at", keep="first", maintain_order=True).unique("customers_share", keep="first")
-    behind = pl.when(pl.col("customers_share") >= share).then(pl.lit("rest"))
-    return marks.sort("customers_share").with_columns(at=behind.otherwise(pl.col("at").cast(pl.String)))
+    points = rows.select("customers_share", "value_share", "is_peak").rows()
+    peak = next((share for share, value, is_peak in points if is_peak and value > 1), None)
+    aims = [(at / 100, str(at)) for at in range(EVERY, 101, EVERY)] + ([] if peak is None else [(peak, "rest")])
+    marks = {}
+    for aim, key in aims:
+        share, value, _ = min(points, key=lambda point: abs(point[0] - aim))
+        marks.setdefault(share, (value, "rest" if peak is not None and share >= peak else key))
+    return [(share, *mark) for share, mark in sorted(marks.items())]

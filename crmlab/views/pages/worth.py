@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from html import escape
+from pathlib import Path
 
 import ipywidgets
 
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
-from crmlab.views.parts import Latest, block, button, choice, drawer, filters, months, panel
+from crmlab.views.book import ALL
+from crmlab.views.parts import Latest, a_year, block, button, choice, drawer, filters, months, panel
 from crmlab.views.widgets import Column, Table, live, table
 from crmlab.views.words import named, word
 from crmlab.views.worth import draw, earnings, say
@@ -33,8 +34,8 @@ COLUMNS = [
 
 def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None], None] | None = None) -> ipywidgets.Box:
     """The page; `customer` is open from the start, `opened` is told whom the reader opens."""
-    tables, chosen = Tables(mart), filters(mart)
-    span = months(mart)
+    tables = _ahead.pop(mart.folder, None) or Tables(mart)
+    chosen, span = filters(mart), months(mart)
     measure = choice("filter.measure", [(named("measure", name), name) for name in earnings.MEASURES])
     offered = earnings.offered(tables.all, mart.page("worth_tiers"), mart.page("segments")["name"].to_list())
     pair = {side: choice(f"worth.{side}", [(group_name(one), one) for one in offered]) for side in ("first", "second")}
@@ -106,12 +107,28 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
         panel(word("worth.shares_title"), word("worth.shares_note"), live(partial(say.shares, mart), **chosen)),
         block(
             "crmlab-panel",
-            block("crmlab-list-head", live(partial(_title, behind), **asked), button("worth.clear", latest, ())),
+            block(
+                "crmlab-list-head", live(partial(say.list_title, behind), **asked), button("worth.clear", latest, ())
+            ),
             customers,
         ),
-        block("crmlab-chip", live(partial(_chip, behind), **asked)),
+        block("crmlab-chip", live(partial(say.list_chip, behind), **asked)),
         drawer(mart, customers),
     )
+
+
+def prepare(mart: Mart) -> None:
+    """Compute what takes longest before there is a viewer; `page` takes it over."""
+    tables, measure = Tables(mart), next(iter(earnings.MEASURES))
+    asked = ("branch", "manager", "kind") if mart.page("managers").height else ("branch", "kind")
+    tables.curves(measure, **dict.fromkeys(asked, ALL))
+    start, end = a_year(mart)
+    if start < end:
+        tables.spans((start, end), measure)
+    _ahead[mart.folder] = tables
+
+
+_ahead: dict[Path, Tables] = {}
 
 
 def _lister(latest: Latest, side: str) -> ipywidgets.Button:
@@ -124,18 +141,3 @@ def _lister(latest: Latest, side: str) -> ipywidgets.Button:
 def _sorted(customers: Table, found: Listing) -> None:
     """Another list starts in its own order; what was searched for is searched for in it, too."""
     customers.ask = {"sort": found.sort, "down": found.is_down, "search": customers.ask["search"], "from": 0}
-
-
-def _title(behind: Callable[..., Listing], **asked: object) -> str:
-    found = behind(**asked)
-    n = word("worth.listed", n=theme.whole(found.rows.height))
-    return f'<h2 id="list">{escape(found.title)} <small>{n}</small></h2>'
-
-
-def _chip(behind: Callable[..., Listing], clicked: tuple, **asked: object) -> str:
-    """What is listed, for who has clicked far above the list."""
-    if not clicked:
-        return ""
-    found = behind(clicked=clicked, **asked)
-    n = word("worth.listed", n=theme.whole(found.rows.height))
-    return f'<a href="#list"><b>{escape(found.title)}</b> {n} ↓</a>'

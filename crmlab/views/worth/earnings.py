@@ -50,8 +50,8 @@ def near(worth: pl.DataFrame, order: list[str]) -> pl.DataFrame:
     >>> near(worth, ["basic", "gold"]).rows()
     [('gold', 1, 1)]
     """
-    up = dict(worth.filter("is_near_up").group_by("next_tier").len().iter_rows())
-    down = dict(worth.filter("is_near_down").group_by("tier").len().iter_rows())
+    up = dict(worth.group_by("next_tier").agg(pl.col("is_near_up").sum().cast(pl.Int64)).iter_rows())
+    down = dict(worth.group_by("tier").agg(pl.col("is_near_down").sum().cast(pl.Int64)).iter_rows())
     return pl.DataFrame(
         [(tier, up.get(tier, 0), down.get(tier, 0)) for tier in order[1:]],
         schema={"tier": pl.String, "up": pl.Int64, "down": pl.Int64},

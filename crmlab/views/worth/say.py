@@ -1,6 +1,6 @@
 """What `worth` says in words and small tables; pure functions of numbers, HTML out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from html import escape
 
@@ -12,7 +12,7 @@ from crmlab.views import book, theme
 from crmlab.views.widgets import tile
 from crmlab.views.words import named, word
 from crmlab.views.worth import earnings
-from crmlab.views.worth.behind import group_name
+from crmlab.views.worth.behind import Listing, group_name
 from crmlab.views.worth.tables import Tables
 
 TOPS = ("top_1", "top_4", "top_20", "gini")
@@ -144,6 +144,22 @@ def comparison(tables: Tables, first: str, second: str, **chosen: str) -> str:
     sizes = [one["n"] for one in profiles]
     rows = [(name, *map(_faint, cells, sizes)) for name, *cells in rows]
     return _table(head, rows, texts=1) + f'<p class="crmlab-reading">{_apart(profiles, first, second, money)}</p>'
+
+
+def list_title(behind: Callable[..., Listing], **asked: object) -> str:
+    """What is listed, above the list."""
+    found = behind(**asked)
+    n = word("worth.listed", n=theme.whole(found.rows.height))
+    return f'<h2 id="list">{escape(found.title)} <small>{n}</small></h2>'
+
+
+def list_chip(behind: Callable[..., Listing], clicked: tuple, **asked: object) -> str:
+    """What is listed, for who has clicked far above the list."""
+    if not clicked:
+        return ""
+    found = behind(clicked=clicked, **asked)
+    n = word("worth.listed", n=theme.whole(found.rows.height))
+    return f'<a href="#list"><b>{escape(found.title)}</b> {n} ↓</a>'
 
 
 def _apart(profiles: list[dict], first: str, second: str, money: partial) -> str:

@@ -32,7 +32,7 @@ class Tables:
         self.people, self.lines, self.sides, self.spans = (
             lru_cache(1)(made) for made in (self._people, self._lines, self._sides, self._spans)
         )
-        self.curves = lru_cache(2)(self._curves)  # of the contribution and of the measure chosen
+        self.curves = lru_cache(16)(self._curves)  # small, and slow to make
 
     def spikes(self, **chosen: str) -> pl.DataFrame:
         """Customers with a spike at a quarter's end: month, n."""
