@@ -102,7 +102,7 @@ def _priced(states: pl.DataFrame, bank: Bank) -> pl.DataFrame:
     """States with the transfer price of those that are term deals of a line with a curve, and alive in the history."""
     is_term = (pl.col("term_months").fill_null(0) > 0) & (pl.col("term").fill_null("term") != "demand")
     alive = pl.col("closed_on").is_null() | (pl.col("closed_on") >= bank.history_from)
-    next_on = pl.col("from_on").shift(-1).over("account_id")
+    next_on = pl.when(pl.col("account_id") == pl.col("account_id").shift(-1)).then(pl.col("from_on").shift(-1))
     states = states.with_columns(
         is_deal=is_term & alive & pl.col("curve").is_not_null() & (next_on.is_null() | (next_on > bank.history_from))
     )
