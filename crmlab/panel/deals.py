@@ -51,7 +51,11 @@ def _statuses(bank: Bank) -> list[pl.DataFrame]:
     """What is said of loans, and the days on which arrears grow past the limit while nothing new is said."""
     limit = bank.policy.pricing.accrual_days
     said = (
-        bank.table("loan_status").sort("account_id", "on").with_columns(pl.col("overdue_days").fill_null(0)).collect()
+        bank.table("loan_status")
+        .sort("account_id", "on")
+        .with_columns(pl.col("overdue_days").fill_null(0))
+        .filter(~_says_again())
+        .collect()
     )
     said = said.with_columns(next_on=pl.col("on").shift(-1).over("account_id"))
     passes = pl.col("on") + pl.duration(days=limit + 1 - pl.col("overdue_days"))
@@ -66,6 +70,14 @@ def _statuses(bank: Bank) -> list[pl.DataFrame]:
         .select("account_id", "from_on", is_accruing=pl.lit(False))
     )
     return [states, grown]
+
+
+def _says_again() -> pl.Expr:
+    """Where a bank states its loans month by month, nearly all rows say once more that all is well."""
+    same = pl.all_horizontal(
+        pl.col(name).eq_missing(pl.col(name).shift()) for name in ("account_id", "risk_grade", "five_grade")
+    )
+    return same & (pl.col("overdue_days") == 0) & (pl.col("overdue_days").shift() == 0)
 
 
 def _differs_from_before() -> pl.Expr:
