@@ -172,10 +172,10 @@ def test_the_whale_is_told_in_a_sentence():
 
 def test_what_the_data_cannot_give_is_said(mart):
     assert say.missing(mart) == []
-    lacking = {"components": [], "missing": {"margin": "there is no ftp_curve."}, "n_unpriced": 3}
+    lacking = {"components": [], "missing": {"margin": "the extract holds no ftp_curve"}, "n_unpriced": 3}
     berka = snapshot.Mart(mart.folder, mart.manifest | {"contribution": lacking})
     (shown,) = say.missing(berka)
-    assert "Margin: there is no ftp_curve." in shown.value
+    assert "Margin is missing: the extract holds no ftp_curve." in shown.value
     assert "3 deals" in shown.value
 
 
@@ -199,6 +199,7 @@ def test_negative_contributions_and_small_groups_are_drawn_as_such():
         ({"opening": 100, "new": 800, "closing": 900}, True),
         ({"opening": 800, "new": 10, "closing": 810}, False),
         ({"opening": -50, "new": 10, "closing": -40}, False),
+        ({"opening": -50, "new": 90, "closing": 40}, False),
     ],
 )
 def test_the_bridge_says_where_its_axis_does_not_start_at_zero(parts, starts_at_zero):
@@ -237,7 +238,7 @@ def test_a_list_has_its_own_order_and_only_columns_with_values(mart):
 def test_a_page_has_five_controls_in_the_order_who_when_what(mart):
     controls = _found(worth.page(mart), "Dropdown", "SelectionRangeSlider")
     assert [one.description for one in controls][:5] == [
-        "Branch", "Manager", "Customer kind", "From month to month", "Measure",
+        "Branch", "Manager", "Customer kind", "From, to", "Measure",
     ]  # fmt: skip
 
 

@@ -143,6 +143,17 @@ def whole(value: int | None) -> str:
     return "–" if value is None else f"{value:,}".replace("-", "−")
 
 
+def full(value: float, signed: bool = False) -> str:
+    """An amount in major units to the unit, signed for changes.
+
+    Examples
+    --------
+    >>> full(12345.6), full(12345.6, signed=True), full(-0.2), full(0.2, signed=True)
+    ('12,346', '+12,346', '0', '0')
+    """
+    return _signed(f"{value:{'+' if signed else ''},.0f}")
+
+
 def share(value: float | None, signed: bool = False) -> str:
     """A share as per cent, one digit; signed for changes, where more than a doubling needs none.
 

@@ -114,7 +114,7 @@ class Column:
         if value is None:
             return "–"
         if self.form in ("money", "change"):
-            return f"{value / 10**digits:{'+' if self.form == 'change' else ''},.0f}".replace("-", "−")
+            return theme.full(value / 10**digits, signed=self.form == "change")
         if self.form == "count":
             return theme.whole(value)
         if self.form == "flag":

@@ -62,7 +62,9 @@ def _range(height: dict[str, float]) -> list[float]:
     low, high = min(reached), max(reached)
     room = max(high - low, abs(high) * 0.05, 1e-9) * 0.2
     starts_above = low > FLAT * high
-    return [low - 2 * room if starts_above else min(low - room, 0) if low < 0 else 0, high + room]
+    if low < 0:
+        return [low - room, max(high, 0) + room]
+    return [low - 2 * room if starts_above else 0, high + room]
 
 
 def _told(amount: int, digits: int, is_level: bool) -> str:

@@ -10,7 +10,7 @@ from crmlab.views.words import word
 
 HEIGHT = 440
 COLUMNS = {"n": [0.0, 0.27], "aum": [0.365, 0.635], "contribution": [0.73, 1.0]}  # and where each stands
-ROOM = 1.75  # of the longest bar, so that its number stands beside it
+ROOM = 0.75  # of the bars' width, so that a number stands beside the longest
 SMALL = 30  # below it one customer decides what a tier looks like
 
 
@@ -36,7 +36,8 @@ def levels(frame: pl.DataFrame, tiers: list[str], grades: list[str], currency: s
         traces += [_bars(frame, column, at, grade, colours[grade], currency) for grade in shown]
         sums = _sums(frame, column)
         traces.append(_totals(sums, column, at))
-        ends = [min(sums["low"].min(), 0), max(sums["end"].max(), 1e-9) * ROOM]
+        low, high = min(sums["low"].min(), 0), max(sums["end"].max(), 0)
+        ends = [low, high + ROOM * max(high - low, 1e-9)]
         axes[f"xaxis{at}"] = {"visible": False, "domain": place, "range": ends, "fixedrange": True}
         heads.append(_head(column, place[0], currency))
     return theme.clickable(

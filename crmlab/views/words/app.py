@@ -25,7 +25,7 @@ EN = {
     "filter.all_managers": "All managers",
     "filter.public": "No manager (branch-public)",
     "filter.all_kinds": "All kinds",
-    "filter.months": "From month to month",
+    "filter.months": "From, to",
     "filter.measure": "Measure",
     "filter.count": "<b>{n}</b> of {of} customers",
     "filter.none": "No customer matches. Widen the branch, the manager or the kind.",

@@ -21,7 +21,9 @@ TOPS = ("top_1", "top_4", "top_20", "gini")
 def missing(mart: Mart) -> list[ipywidgets.HTML]:
     """Which components of the contribution this bank's data cannot give, and why."""
     told = mart.manifest["contribution"]
-    sentences = [f"{named('component', name)}: {why}" for name, why in told["missing"].items()]
+    sentences = [
+        word("worth.missing_part", part=named("component", name), why=why) for name, why in told["missing"].items()
+    ]
     if told["n_unpriced"]:
         sentences.append(word("worth.unpriced", n=theme.whole(told["n_unpriced"])))
     if not sentences:
