@@ -93,16 +93,23 @@ def register(bank: Bank, by: str = "line") -> Register:
         .collect()
     )
     shares = _shares(bank, owned)
-    pair = ["customer_id", "line"]
-    pairs = pl.concat([owned.select(pair), shares.select(pair)]).unique().sort(pair).with_row_index("pair")
-    accounts = owned.join(pairs, on=pair).select(
+    # One number a customer and line: numbers are sorted and found many times faster than texts.
+    names = owned["line"].unique().sort()
+    line = pl.col("line").cast(pl.Enum(names)).to_physical()
+    number = (pl.col("customer_id").cast(pl.Int64) * len(names) + line).alias("number")
+    owner, holder = owned.select(number).to_series(), shares.select(number).to_series()
+    numbers = pl.concat([owner, holder]).unique().sort()
+    pairs = pl.DataFrame(
+        {"customer_id": (numbers // len(names)).cast(pl.Int32), "line": names.gather(numbers % len(names))}
+    ).with_row_index("pair")
+    accounts = owned.select(
         "account_id",
-        "pair",
+        numbers.search_sorted(owner).alias("pair"),
         "currency",
         "closed_on",
         is_shared=pl.col("account_id").is_in(shares["account_id"].implode()),
     )
-    shares = shares.join(pairs, on=pair).rename({"pair": "holder_pair"}).drop("line")
+    shares = shares.with_columns(numbers.search_sorted(holder).alias("holder_pair")).drop("line")
     rates = bank.table("fx_rates").select("currency", "on", "rate").sort("currency", "on").collect()
     return Register(accounts, pairs, shares, rates)
 
