@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 import crmlab as crm
 from crmlab import simulate
 from crmlab.bank.check import check
-from tests import test_panel
+from tests import test_contribution, test_panel
+from tests.random_banks import delivered
 from tests.test_panel import DAYS, ENTRIES, SHARES, VALUATIONS
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,11 @@ def test_facts_equal_a_daily_ledger_on_150_banks():
 def test_nothing_is_lost_on_150_banks():
     drawn = given(ENTRIES, VALUATIONS, DAYS, SHARES)
     MANY(drawn(test_panel.test_nothing_is_lost_between_the_grains_and_the_engines_agree.hypothesis.inner_test))()
+
+
+def test_contribution_equals_a_ledger_kept_day_by_day_on_150_banks():
+    drawn = given(delivered(), DAYS)
+    MANY(drawn(test_contribution.test_contribution_equals_a_ledger_kept_day_by_day.hypothesis.inner_test))()
 
 
 def test_a_bank_in_pieces_reconciles_and_engines_agree(extracts, tmp_path):
