@@ -336,11 +336,12 @@ def test_what_bears_no_known_margin_is_counted(tmp_path):
         account("A3", "C1", "FUND"),  # neither, but of a line without a curve
         account("A4", "C1", "DEMAND", "2024-01-01", rate="0.01"),
         account("A5", "C1", "DEMAND", "2022-01-01", closed_on="2022-12-31"),  # gone before the history
+        account("A6", "C1", "DEMAND", "2024-01-01", rate="0.01", history_kind="month_end"),  # no average
     ]
-    bank = bank_of(tmp_path / "with", accounts=accounts)
+    bank = bank_of(tmp_path, accounts=accounts)
     facts = crm.panel.facts(bank)
     assert contribution.coverage(contribution.ledger(bank), facts) == {
-        "components": COMPONENTS, "missing": {}, "n_unpriced": 2,
+        "components": COMPONENTS, "missing": {}, "n_unpriced": 3,
     }  # fmt: skip
 
 
