@@ -36,7 +36,9 @@ def components_of(rows: pl.DataFrame, kinds: pl.DataFrame, policy: Policy) -> pl
     of = _of_kind(kinds, rows["kind"])
     rows = rows.with_columns(pl.col("balance_days").fill_null(0), pl.col("spread").fill_null(0))
     overdrawn = (rows["balance_days"] < 0) & of("is_deposit")
-    rows = rows.with_columns(margin=_margin(rows, overdrawn, of), fee=_fee(rows, of), expected_loss=pl.lit(0, pl.Int64))
+    rows = rows.with_columns(
+        margin=_margin(rows, overdrawn, of), fee=_fee(rows, kinds), expected_loss=pl.lit(0, pl.Int64)
+    )
     if "capital" in policy.contribution.components:
         rows = rows.with_columns(capital=pl.lit(0, pl.Int64))
     return _with_risk(rows, of)
@@ -71,16 +73,16 @@ def _rounded(product: pl.Series, divisor: pl.Series | int) -> pl.Series:
     return frame.select(half_even(pl.col("product"), pl.col("divisor").cast(product.dtype))).to_series()
 
 
-def _fee(rows: pl.DataFrame, of) -> pl.Series:
+def _fee(rows: pl.DataFrame, kinds: pl.DataFrame) -> pl.Series:
     """Posted fees, and the policy's commissions on what is held and what is spent."""
-    on_balance, on_turnover = of("on_balance"), of("on_turnover")
-    if (on_balance + on_turnover).max() == 0:
-        return -rows["fees"]
-    year = of("year_days")
-    held = rows["balance_days"].clip(lower_bound=0)
-    width = _wide(pl.concat([held, rows["outflow"]]), pl.concat([on_balance, on_turnover]), year)
-    product = held.cast(width) * on_balance.cast(width) + rows["outflow"].cast(width) * (on_turnover * year).cast(width)
-    return _rounded(product, year * MILLION) - rows["fees"]
+    place = _bearing(kinds["on_balance"] + kinds["on_turnover"], rows["kind"])
+    some = rows.select(pl.col("balance_days", "outflow", "kind").gather(place))
+    of = _of_kind(kinds, some["kind"])
+    on_balance, on_turnover, year = of("on_balance"), of("on_turnover"), of("year_days")
+    held = some["balance_days"].clip(lower_bound=0)
+    width = _wide(pl.concat([held, some["outflow"]]), pl.concat([on_balance, on_turnover]), year)
+    product = held.cast(width) * on_balance.cast(width) + some["outflow"].cast(width) * (on_turnover * year).cast(width)
+    return _spread(place, _rounded(product, year * MILLION), rows.height) - rows["fees"]
 
 
 def _with_risk(rows: pl.DataFrame, of) -> pl.DataFrame:
@@ -181,10 +183,25 @@ def with_points(rows: pl.DataFrame, kinds: pl.DataFrame, bank: Bank, days: int) 
     days
         The days of the month, over which a balance is averaged.
     """
-    of = _of_kind(kinds, rows["kind"])
     major = 10 ** bank.policy.digits(bank.base_currency) * 1000
-    held, fees = rows["balance_days"].abs(), -rows["fees"]
-    on_average = _rounded(_product(held, of("points_average")), days * major)
-    on_fees = _rounded(_product(fees, of("points_fee")), major)
-    on_number = _rounded(rows["n_transactions"].cast(pl.Int64) * of("points_transaction"), 1000)
+
+    def points(values: pl.Series, rates: pl.Series, divisor: int) -> pl.Series:
+        place = _bearing(rates, rows["kind"])
+        product = _product(values.gather(place), rates.gather(rows["kind"].gather(place)))
+        return _spread(place, _rounded(product, divisor), rows.height)
+
+    on_average = points(rows["balance_days"].abs(), kinds["points_average"], days * major)
+    on_fees = points(-rows["fees"], kinds["points_fee"], major)
+    on_number = points(rows["n_transactions"].cast(pl.Int64), kinds["points_transaction"], 1000)
     return rows.with_columns(points=on_average + on_fees, points_owner=on_number)
+
+
+def _bearing(rates: pl.Series, kind: pl.Series) -> pl.Series:
+    """The rows of the kinds whose rate is not 0: the others, often most of them, need no product."""
+    return (rates != 0).gather(kind).arg_true()
+
+
+def _spread(place: pl.Series, values: pl.Series, height: int) -> pl.Series:
+    """Values at their places, 0 elsewhere."""
+    zeros = pl.repeat(0, height, dtype=pl.Int64, eager=True)
+    return zeros.scatter(place, values) if len(place) else zeros
