@@ -1,6 +1,7 @@
 """`python -m benchmarks`: every figure beside its peer, in one run, written to benchmarks/README.md."""
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -14,6 +15,8 @@ from crmlab import simulate
 
 README = Path(__file__).with_name("README.md")
 MARK = "<!-- written by make bench -->"
+SIZES = (100_000, 1_000_000)  # customers
+EARNED = ("bare_contribution", "contribution", "bare_bridge", "bridge", "books")
 LIBRARIES = ["polars", "duckdb", "pandas", "lifetimes", "voila", "plotly"]
 
 
@@ -24,17 +27,24 @@ def main() -> None:
     size = sum(path.stat().st_size for path in rows.rglob("*.csv")) / 1e6
     timed = {name: once(name) for name in ("bare", "facts", "panel", "sql", "facts_on_duckdb", "rfm", "bare")}
     timed |= {name: once(name, 1) for name in ("pandas", "lifetimes", "landing", "scan")}
-    tables = [code(timed, size), pages(page.rows(mart()))]
+    sized = {customers: worth(customers) for customers in SIZES}
+    tables = [code(timed, size), earned(*sized.values()), pages(page.rows(mart()))]
     text = README.read_text("utf-8").split(MARK)[0]
     README.write_text("\n".join([text.rstrip(), "", MARK, machine(), "", *tables]), "utf-8")
     print(README.read_text("utf-8"))
 
 
-def once(name: str, repeats: int = 3) -> dict:
+def worth(customers: int) -> dict[str, dict]:
+    """The cases of `benchmarks.worth` by name, on a book that is made before the clock starts."""
+    subprocess.run([sys.executable, "-m", "benchmarks.book", str(customers)], check=True)
+    return {name: once(name, 2, customers) for name in EARNED}
+
+
+def once(name: str, *numbers: int) -> dict:
     """One case, in a process of its own."""
-    print(f"{name} …", flush=True)
+    print(name, *numbers, "…", flush=True)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-m", "benchmarks.once", name, str(repeats)]
+    command = [sys.executable, "-m", "benchmarks.once", name, *map(str, numbers)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -54,12 +64,31 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {libraries}."
 
 
+def taken(found: dict) -> str:
+    """Time and memory in words."""
+    return f"{found['seconds']:.2f} s, {found['peak_mb']:,.0f} MB"
+
+
+def earned(small: dict[str, dict], large: dict[str, dict]) -> str:
+    """Contribution and bridge beside a bare pass at the larger size, and how they grow from the smaller to it."""
+    rows = []
+    for name in ("contribution", "bridge"):
+        peer = large[f"bare_{name}"]
+        ratio = f"{large[name]['seconds'] / peer['seconds']:.1f} ×"
+        rows.append((f"{name} / bare Polars pass", taken(large[name]), taken(peer), "≤ 3 ×", ratio))
+        growth = math.log(large[name]["seconds"] / small[name]["seconds"], SIZES[1] / SIZES[0])
+        rows.append((f"{name} at {SIZES[0]:,} customers: exponent", taken(small[name]), "", "≤ 1.1", f"{growth:.2f}"))
+    rows.append(("books", taken(large["books"]), "", "", ""))
+    head = "| what | crmlab | peer | goal | reached |\n|---|---|---|---|---|"
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([f"## {SIZES[1]:,} customers, three accounts each, 24 months", "", head, *lines, ""])
+
+
 def code(timed: dict[str, dict], size: float) -> str:
     """Cases beside their peers, as ratios of the same run."""
 
     def row(what: str, ours: str, peer: str, goal: str, reached: str) -> str:
-        cells = [what, *(f"{timed[name]['seconds']:.2f} s, {timed[name]['peak_mb']:,.0f} MB" for name in (ours, peer))]
-        return f"| {' | '.join([*cells, goal, reached])} |"
+        return f"| {' | '.join([what, taken(timed[ours]), taken(timed[peer]), goal, reached])} |"
 
     def ratio(ours: str, peer: str) -> float:
         return timed[ours]["seconds"] / timed[peer]["seconds"]

@@ -113,7 +113,8 @@ def _accounts(folder: Path, people: np.ndarray, since: np.ndarray, branch: pl.Se
         folder, "accounts", account_id=_ids("A", np.arange(len(owner))), customer_id=_ids("C", owner),
         product_id=product, branch_id=branch.gather(owner), currency=np.where(abroad, "USD", "CNY"),
         opened_on=_days(opened), rate=pl.Series(product).replace_strict(rates, return_dtype=pl.String),
-        term_months=pl.Series(term).replace(0, None), collateral=pl.Series(home).replace_strict({True: "home"}, default=None),
+        term_months=pl.Series(term).replace(0, None),
+        collateral=pl.Series(home).replace_strict({True: "home"}, default=None),
         limit=pl.Series(product).replace_strict({"CARD": "20000.00"}, default=None),
     )  # fmt: skip
     lines = [(name, line, term) for name, (line, term, *_) in PRODUCTS.items()]

@@ -1,4 +1,8 @@
-"""One case in a process of its own: `python -m benchmarks.once CASE [REPEATS]` prints its best time and peak memory."""
+"""One case in a process of its own: its best time and peak memory.
+
+`python -m benchmarks.once CASE [REPEATS [CUSTOMERS]]`; with a number of customers it is a case of `worth`, on the book
+of that size.
+"""
 
 import json
 import resource
@@ -8,7 +12,7 @@ import time
 import warnings
 from pathlib import Path
 
-from benchmarks import cases
+from benchmarks import book, cases, worth
 
 
 def prepared(name: str):
@@ -19,13 +23,16 @@ def prepared(name: str):
     return cases.bank()
 
 
-def main(name: str, repeats: int = 3) -> None:
+def main(name: str, repeats: int = 3, customers: int = 0) -> None:
     """Run a case and print {"seconds": …, "peak_mb": …}."""
     warnings.simplefilter("ignore")
-    case, seconds = getattr(cases, name), []
+    case, seconds = getattr(worth if customers else cases, name), []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(dir=cases.TMP) as folder:
-            given = Path(folder) if name in ("landing", "scan") else prepared(name)
+            if customers:
+                given = book.book(customers)
+            else:
+                given = Path(folder) if name in ("landing", "scan") else prepared(name)
             start = time.perf_counter()
             case(given)
             seconds.append(time.perf_counter() - start)

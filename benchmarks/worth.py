@@ -1,4 +1,4 @@
-"""What customers are worth, timed on the book of 100,000 or 1,000,000 customers: cases and the bare pass beside each."""
+"""What customers are worth, timed on a large book: the cases, and the bare pass beside each."""
 
 import polars as pl
 
@@ -10,7 +10,6 @@ from crmlab.panel.calendar import month_end
 from crmlab.panel.credit import credit
 from crmlab.panel.relationships import parts_of, register
 
-SPANS = [*movement.KEYS, "month", "line", *movement.FLOWS, "closing", "n_open"]
 ENDS = month_end(FIRST), LAST
 
 
@@ -23,10 +22,10 @@ def contribution(book: Book) -> None:
 
 def bare_contribution(book: Book) -> None:
     """The same columns of facts, grouped by account and month and summed."""
-    keys, rest = ["account_id", "month"], ["starts_on", "days"]
+    keys, rest = ["account_id", "month"], ["starts_on"]
     sums = [name for name in NEEDED if name not in [*keys, *rest]]
     for _, facts in book.months():
-        facts.group_by(keys).agg(pl.col(rest).min(), pl.col(sums).sum()).collect(engine="streaming")
+        facts.group_by(keys).agg(pl.col(rest).first(), pl.col(sums).sum()).collect(engine="streaming")
 
 
 def bridge(book: Book) -> None:
@@ -40,10 +39,9 @@ def bridge(book: Book) -> None:
 
 def bare_bridge(book: Book) -> None:
     """The same columns of books, grouped by customer and manager and summed."""
-    sums = [*movement.FLOWS, "closing", "n_open"]
-    keys = [name for name in SPANS if name not in sums]
     rows = pl.scan_parquet(book.books).group_by(movement.KEYS)
-    rows.agg(pl.col(sums).sum(), pl.col("month", "line").max()).collect(engine="streaming")
+    sums = pl.col(*movement.FLOWS, "closing", "n_open").sum()
+    rows.agg(sums, pl.col("month", "line").first()).collect(engine="streaming")
 
 
 def books(book: Book) -> None:
