@@ -54,7 +54,7 @@ KNOWN_ON = {
 }  # fmt: skip
 RATES = st.integers(0, 200_000)
 AMOUNTS = st.integers(-(10**8), 10**8).filter(bool)
-DRAWN = settings(max_examples=15, deadline=None, phases=set(Phase) - {Phase.shrink})  # banks take too long to shrink
+DRAWN = settings(max_examples=12, deadline=None, phases=set(Phase) - {Phase.shrink})  # banks take too long to shrink
 
 
 def text(value: int, digits: int) -> str:
