@@ -14,7 +14,6 @@ EN = {
     "worth.measure": "Share of",
     "worth.net": "net",
     "worth.tile_whole": "Contribution, 12 months",
-    "worth.tile_whole_note": "margin + fees − service cost − expected loss",
     "worth.tile_each": "Contribution per customer",
     "worth.tile_each_note": "12 months, customers of today",
     "worth.tile_best": "Earned by the best 20 %",

@@ -56,7 +56,7 @@ def tiles(tables: Tables, **chosen: str) -> str:
     up, down = people["is_near_up"].sum(), people["is_near_down"].sum()
     small = word("tile.small", n=n) if n < earnings.SMALL else None
     shown = (
-        tile(word("worth.tile_whole"), money(whole), word("worth.tile_whole_note"), year),
+        tile(word("worth.tile_whole"), money(whole), _components(mart), year),
         tile(
             word("worth.tile_each"),
             money(round(whole / n)),
@@ -172,6 +172,11 @@ def _apart(profiles: list[dict], first: str, second: str, money: partial) -> str
     told = {"first": escape(group_name(first)), "second": escape(group_name(second))}
     side = word("worth.more" if by >= 0 else "worth.less")
     return word("worth.apart", by=money(abs(by)), side=side, low=money(by - half), high=money(by + half), **told)
+
+
+def _components(mart: Mart) -> str:
+    told = mart.manifest["contribution"]
+    return ", ".join(named("component", name).lower() for name in told["components"] if name not in told["missing"])
 
 
 def _best_fifth(tables: Tables, **chosen: str) -> float | None:
