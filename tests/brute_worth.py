@@ -169,6 +169,8 @@ class Brute:
             client = 0
         if client is None:
             return 0
+        if line != "deposits" and weighted > 0:
+            client = 0
         return round(Fraction(weighted * (ftp - client), MILLION * pricing.year_days(account["currency"])))
 
     def tenor(self, term: int) -> int:

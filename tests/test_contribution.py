@@ -269,7 +269,7 @@ WITH_ANCHOR = [{"account_id": "A1", "on": "2023-12-31", "balance": "5.00", "kind
             r"first: Term deposit, 18 months in CNY, made on 2023-12-20; deposits at 12 months, at or before that day",
         ),
         (
-            {"ftp_curve": [CURVE[0] | {"on": "2024-02-01"}]},
+            {"ftp_curve": [CURVE[0] | {"on": "2024-02-01"}, CURVE[0] | {"line": "cards"}]},
             r"no demand point \(term 0\) for deposits in CNY at or before 2024-01-31. Add one",
         ),
         (
@@ -305,6 +305,28 @@ def test_a_curve_needs_points_only_for_what_lives(tmp_path, accounts):
         fx_rates=[{"currency": "JPY", "on": "2023-12-31", "rate": "0.05"}],
     )
     assert len(told(bank, "margin")) == 2
+
+
+def test_a_curve_that_nobody_knew_yet_is_none(tmp_path):
+    bank = bank_of(tmp_path, ftp_curve=[CURVE[0] | {"on": "2025-01-01"}])
+    assert "margin" in contribution.coverage(contribution.ledger(bank), crm.panel.facts(bank))["missing"]
+
+
+def test_what_is_overpaid_on_a_loan_bears_no_interest(tmp_path):
+    loan = account("A1", "C1", "LOAN", "2024-01-01", rate="0.18")
+    paid = [entry("2024-01-01", "A1", "365.00", "principal")]
+    curve = [CURVE[0] | {"line": "loans", "rate": "0.02"}]
+    bank = bank_of(tmp_path, accounts=[loan], transactions=paid, ftp_curve=curve)
+    margin = contribution.lines(crm.panel.facts(bank), bank).select(pl.col("margin").sum()).collect().item()
+    assert margin == round(bank.as_of.day * 365_00 * 0.02 / 365)
+
+
+def test_amounts_of_a_policy_with_other_decimals_are_refused(tmp_path):
+    yen = [account("A1", "C1", "DEMAND", "2024-01-01", currency="JPY")]
+    moved = [entry("2024-01-01", "A1", "500")]
+    bank = bank_of(tmp_path, accounts=yen, transactions=moved, balances=[], policy="")
+    with pytest.raises(crm.InputError, match=r"All accounts are in JPY, but policy.toml states its amounts in CNY"):
+        asked(bank)
 
 
 def test_a_currency_without_a_rate_or_without_accounts_is_refused(tmp_path):

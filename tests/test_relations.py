@@ -29,6 +29,8 @@ CASES = {
     ("transactions", "booked_on|after closing"): {"booked_on": [date(2024, 1, 31), date(2024, 2, 1)]},
     ("balances", "on|before opening"): {"on": [date(2020, 1, 1), date(2019, 12, 31)]},
     ("balances", "on|after closing"): {"on": [date(2024, 2, 1), date(2024, 2, 1)], "balance": [0, 1]},
+    ("repricings", "on|before opening"): {"on": [date(2020, 1, 1), date(2019, 12, 31)]},
+    ("loan_status", "on|before opening"): {"on": [date(2020, 1, 1), date(2019, 12, 31)]},
     ("leads", "product_id|unknown"): {"product_id": [None, "P2"]},
     ("relations", "other_id|unknown"): {"other_id": ["C1", "C2"]},
 }

@@ -45,6 +45,8 @@ ORDER = sorted(
 )  # fmt: skip
 
 RULES: dict[str, dict[str, pl.Expr]] = {
+    "repricings": {"on|before opening": pl.col("on") < pl.col("account_id.opened_on")},
+    "loan_status": {"on|before opening": pl.col("on") < pl.col("account_id.opened_on")},
     "accounts": {"opened_on|before customer": pl.col("opened_on") < pl.col("customer_id.since")},
     "transactions": {
         "booked_on|before opening": pl.col("booked_on") < pl.col("account_id.opened_on"),

@@ -59,7 +59,10 @@ def _wide(*sizes: pl.Series) -> type[pl.DataType]:
 def _margin(rows: pl.DataFrame, overdrawn: pl.Series, of) -> pl.Series:
     """(FTP − client rate) × balance_days ÷ the year's days: of a loan, whose balance is negative, client rate − FTP."""
     overdraft = pl.when(rows["is_accruing"]).then(of("overdraft")).otherwise(of("unpaid_overdraft"))
-    rate = pl.select(pl.when(overdrawn).then(overdraft).otherwise(rows["spread"])).to_series().fill_null(0)
+    # What is overpaid on a loan or a card is money of the customer that bears no interest.
+    overpaid = (rows["balance_days"] > 0) & of("is_loan")
+    rate = pl.when(overdrawn).then(overdraft).when(overpaid).then(rows["spread"] + rows["client"])
+    rate = pl.select(rate.otherwise(rows["spread"])).to_series().fill_null(0)
     return _rounded(_product(rows["balance_days"], rate), of("year_days") * MILLION)
 
 

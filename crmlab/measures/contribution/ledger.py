@@ -10,6 +10,7 @@ from crmlab.errors import InputError
 from crmlab.measures.contribution.components import OF_ACCOUNT, components_of, service_cost, taxed, with_points
 from crmlab.measures.contribution.pricing import no_demand_price
 from crmlab.measures.contribution.terms import Terms, of_month, places, terms
+from crmlab.panel.ahead import ahead
 from crmlab.panel.align import beside
 from crmlab.panel.bookkeeping import by_keeper, by_manager
 from crmlab.panel.credit import Credit, credit
@@ -44,9 +45,21 @@ def ledger(bank: Bank) -> Ledger:
     Raises
     ------
     InputError
-        Where the transfer price curve has a gap; product, term and date are named.
+        Where the transfer price curve has a gap; product, term and date are named. Where the policy's amounts are in a
+        currency with other decimals than the bank's.
     """
+    _amounts_fit(bank)
     return Ledger(bank, terms(bank), register(bank), credit(bank))
+
+
+def _amounts_fit(bank: Bank) -> None:
+    """The policy's amounts are read in minor units: those of the bank's own currency, or they mean something else."""
+    policy, own = bank.policy, bank.base_currency
+    if policy.digits(own) != policy.digits(policy.base_currency):
+        raise InputError(
+            f"All accounts are in {own}, but policy.toml states its amounts in {policy.base_currency}, which has other "
+            f'decimals. Write base_currency = "{own}" and the amounts in {own} into policy.toml.'
+        )
 
 
 def lines(facts: pl.LazyFrame, bank: Bank, currency: str | None = None) -> pl.LazyFrame:
@@ -89,7 +102,8 @@ def lines(facts: pl.LazyFrame, bank: Bank, currency: str | None = None) -> pl.La
         raise InputError(
             f"No account is in {currency}. There are {', '.join(of.terms.kinds['currency'].unique().sort())}."
         )
-    return pl.concat([of.lines(frame, month, currency) for month, frame in by_month(facts.select(NEEDED))]).lazy()
+    months = by_month(facts.select(NEEDED))
+    return pl.concat(ahead(lambda item: of.lines(item[1], item[0], currency), months)).lazy()
 
 
 def long(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -166,6 +180,7 @@ def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | No
     prices = of_month(ledger.terms, month, bank, place)
     rows = facts.select(NEEDED).with_columns(
         spread=prices.spread.gather(place),
+        client=states["client"].gather(place),
         risk=states["risk"].gather(place),
         limit=states["limit"].gather(place),
         is_accruing=states["is_accruing"].gather(place),

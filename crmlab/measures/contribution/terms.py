@@ -20,12 +20,16 @@ class Terms(NamedTuple):
 
     `states`: account_id, from_on, kind (place in `kinds`), client (rate in millionths; null if unknown), ftp (of a term
     deal, else null), risk (PD × LGD, millionths of millionths), limit. `kinds`: line, currency, and what the policy
-    says of them. `is_priced` is False where the bank delivers no curve.
+    says of them. `is_priced` is False where the bank delivers no curve. `numbers` tell account and day of each state in
+    one, `firsts` the place of each account's first state, `laters` the places of all other states.
     """
 
     states: pl.DataFrame
     kinds: pl.DataFrame
     is_priced: bool
+    numbers: np.ndarray
+    firsts: np.ndarray
+    laters: np.ndarray
 
 
 def terms(bank: Bank) -> Terms:
@@ -51,10 +55,18 @@ def terms(bank: Bank) -> Terms:
     states = states.with_columns(
         client=pl.when("is_accruing").then("rate").otherwise(0), risk=_risk(bank), limit=pl.col("limit").fill_null(0)
     )
-    is_priced = bank.has("ftp_curve")
+    is_priced = not bank.table("ftp_curve").head(1).collect().is_empty()
     states = _priced(states, bank) if is_priced else states.with_columns(ftp=pl.lit(None, pl.Int64))
     kept = ["account_id", "from_on", "kind", "client", "ftp", "risk", "limit", "is_accruing"]
-    return Terms(states.select(kept), kinds, is_priced)
+    return Terms(states.select(kept), kinds, is_priced, *_index(states))
+
+
+def _index(states: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    account = states["account_id"].to_numpy()
+    is_first = np.diff(account, prepend=-1) != 0
+    firsts = np.zeros(int(account.max(initial=-1)) + 1, np.int64)
+    firsts[account[is_first]] = np.flatnonzero(is_first)
+    return _numbers(account, states["from_on"]), firsts, np.flatnonzero(~is_first)
 
 
 def _kinds(accounts: pl.DataFrame, bank: Bank) -> pl.DataFrame:
@@ -67,6 +79,7 @@ def _kinds(accounts: pl.DataFrame, bank: Bank) -> pl.DataFrame:
     def points(basis: str) -> pl.Expr:
         return of_line({line: rates.get(basis, 0) for line, rates in rules.points.items()})
 
+    deposits = bank.policy.lines_of("deposits")
     year = {currency: pricing.year_days(currency) for currency in accounts["currency"].unique()}
     return (
         accounts.select(KIND)
@@ -75,8 +88,9 @@ def _kinds(accounts: pl.DataFrame, bank: Bank) -> pl.DataFrame:
         .with_row_index("kind")
         .with_columns(
             curve=pl.col("line").replace_strict(pricing.curves, default=None, return_dtype=pl.String),
-            is_lent=pl.col("line").is_in([*pricing.curves, *rules.conversion]),
-            is_deposit=pl.col("line").is_in(bank.policy.lines_of("deposits")),
+            is_lent=pl.col("line").is_in([*pricing.curves, *rules.conversion, *rules.capital]),
+            is_loan=pl.col("line").is_in([line for line in pricing.curves if line not in deposits]),
+            is_deposit=pl.col("line").is_in(deposits),
             year_days=pl.col("currency").replace_strict(year, return_dtype=pl.Int64),
             on_balance=of_line(rules.commission_on_balance),
             on_turnover=of_line(rules.commission_on_turnover),
@@ -165,22 +179,19 @@ def places(terms: Terms, rows: pl.DataFrame, month: date) -> np.ndarray:
     rows
         account_id, starts_on: the first day of a stretch within one state, in `month`.
     """
-    account, day = _numbers(terms.states, "from_on")
-    row_account, row_day = _numbers(rows, "starts_on")
-    first = (month.replace(day=1) - EPOCH).days
-    place = np.arange(len(account))
-    known = day <= first
-    latest = np.zeros(int(account.max(initial=-1)) + 1, np.int64)
-    latest[account[::-1]] = place[::-1]  # where an index stands twice, numpy keeps the last: here the first state
-    latest[account[known]] = place[known]
-    found = latest[row_account]
-    inside = np.flatnonzero(row_day > first)
-    at = np.searchsorted(account << DAY_BITS | day, row_account[inside] << DAY_BITS | row_day[inside], "right") - 1
-    found[inside] = np.maximum(at, found[inside])
+    first = month.replace(day=1)
+    day = terms.numbers[terms.laters] & ((1 << DAY_BITS) - 1)
+    known = terms.laters[day <= (first - EPOCH).days]
+    latest = terms.firsts.copy()
+    latest[terms.numbers[known] >> DAY_BITS] = known  # where an index stands twice, numpy keeps the last
+    account = rows["account_id"].to_numpy()
+    found = latest[account]
+    inside = (rows["starts_on"] > first).arg_true().to_numpy()
+    number = _numbers(account[inside], rows["starts_on"].gather(inside))
+    found[inside] = np.maximum(np.searchsorted(terms.numbers, number, "right") - 1, found[inside])
     return found
 
 
-def _numbers(frame: pl.DataFrame, day: str) -> tuple[np.ndarray, np.ndarray]:
-    """Accounts and days as numbers of the same width; the days of a bank lie after 1900."""
-    days = frame[day].to_physical().to_numpy().astype(np.int64)
-    return frame["account_id"].to_numpy().astype(np.int64), np.maximum(days, 0)
+def _numbers(account: np.ndarray, day: pl.Series) -> np.ndarray:
+    """Account and day as one number; the days of a bank lie after 1900."""
+    return account.astype(np.int64) << DAY_BITS | np.maximum(day.to_physical().to_numpy().astype(np.int64), 0)
