@@ -5,6 +5,7 @@ import polars as pl
 from benchmarks.book import FIRST, LAST, Book
 from crmlab.measures import movement
 from crmlab.measures.contribution.ledger import NEEDED, ledger
+from crmlab.panel.ahead import ahead
 from crmlab.panel.bookkeeping import books_of
 from crmlab.panel.calendar import month_end
 from crmlab.panel.credit import credit
@@ -16,8 +17,8 @@ ENDS = month_end(FIRST), LAST
 def contribution(book: Book) -> None:
     """`contribution.lines` month by month, as the build makes them."""
     of = ledger(book.bank)
-    for month, facts in book.months():
-        of.lines(facts.select(NEEDED).collect(), month)
+    for _ in ahead(lambda item: of.lines(item[1].select(NEEDED).collect(), item[0]), book.months()):
+        pass
 
 
 def bare_contribution(book: Book) -> None:

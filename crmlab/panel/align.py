@@ -33,7 +33,7 @@ def beside(frame: pl.DataFrame, other: pl.DataFrame, by: list[str]) -> pl.DataFr
 
 
 def sums_by(number: str, frame: pl.DataFrame, columns: list[str], latest: str | None = None) -> pl.DataFrame:
-    """Whole-number columns summed, and the latest of a date if one is named, by a column of numbers, in its order.
+    """Whole-number columns summed, and the latest of a date if one is named, by a column of dense numbers, in order.
 
     Examples
     --------
@@ -42,20 +42,24 @@ def sums_by(number: str, frame: pl.DataFrame, columns: list[str], latest: str | 
     >>> sums_by("pair", frame, ["n"], latest="on").rows()
     [(0, 7, None), (1, 11, datetime.date(2024, 1, 2))]
     """
-    order = np.argsort(frame[number].to_numpy(), kind="stable")
-    numbers = frame[number].gather(order)
-    ends = (numbers != numbers.shift(-1)).fill_null(True).arg_true().to_numpy()
-    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    place = frame[number].to_numpy().astype(np.intp)
+    size = int(place.max(initial=-1)) + 1
+    is_there = np.zeros(size, bool)
+    is_there[place] = True
+    there = np.flatnonzero(is_there)
+
+    def gathered(ufunc: np.ufunc, values: np.ndarray, start: int) -> np.ndarray:
+        found = np.full(size, start, values.dtype)
+        ufunc.at(found, place, values)
+        return found[there]
+
     sums = {
-        name: pl.Series(
-            np.diff(np.cumsum(frame[name].to_numpy()[order], dtype=np.int64)[ends], prepend=0), dtype=frame.schema[name]
-        )
+        name: pl.Series(gathered(np.add, frame[name].to_numpy().astype(np.int64), 0), dtype=frame.schema[name])
         for name in columns
     }
+    keys = {number: pl.Series(there, dtype=frame.schema[number])}
     if latest is None:
-        return pl.DataFrame({number: numbers.gather(ends), **sums})
+        return pl.DataFrame(keys | sums)
     never = np.iinfo(np.int32).min
-    days = np.maximum.reduceat(frame[latest].to_physical().fill_null(never).to_numpy()[order], starts)
-    return pl.DataFrame(
-        {number: numbers.gather(ends), **sums, latest: pl.Series(days).replace(never, None).cast(pl.Date)}
-    )
+    days = gathered(np.maximum, frame[latest].to_physical().fill_null(never).to_numpy(), never)
+    return pl.DataFrame(keys | sums | {latest: pl.Series(days).replace(never, None).cast(pl.Date)})

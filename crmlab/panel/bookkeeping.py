@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from crmlab.bank.read import Bank
@@ -100,15 +101,25 @@ def by_keeper(rows: pl.DataFrame, register: Register, credit: Credit, month: dat
 
 def by_manager(rows: pl.DataFrame, register: Register, credit: Credit, month: date, columns: list[str]) -> pl.DataFrame:
     """Rows as `by_keeper` gives them, their `columns` summed by customer, line and manager."""
+    pair, manager = rows["pair"].to_numpy().astype(np.intp), rows["manager"].to_numpy() - PUBLIC
+    # A place for each pair, with one of its managers; those with several have more places behind them.
+    first = np.zeros(register.pairs.height, manager.dtype)
+    first[pair] = manager
+    more = np.flatnonzero(first[pair] != manager)
     n = len(credit.managers) + 1
-    sums = sums_by(
-        "number", rows.with_columns(number=pl.col("pair").cast(pl.Int64) * n + pl.col("manager") - PUBLIC), columns
-    )
+    added, at = np.unique(pair[more] * n + manager[more], return_inverse=True)
+    place = pair.copy()
+    place[more] = len(first) + at
+    sums = sums_by("place", rows.select(columns).with_columns(place=pl.Series(place)), columns)
+    number = np.concatenate([np.arange(len(first)) * n + first, added])[sums["place"].to_numpy()]
+    if len(added):
+        order = np.argsort(number, kind="stable")
+        sums, number = sums[order], number[order]
     managers = pl.concat([pl.Series([None], dtype=pl.String), credit.managers])
     return sums.select(
-        register.pairs["customer_id"].gather(sums["number"] // n),
+        register.pairs["customer_id"].gather(number // n),
         pl.lit(month).alias("month"),
-        register.pairs["line"].gather(sums["number"] // n),
-        managers.gather(sums["number"] % n).alias("manager_id"),
+        register.pairs["line"].gather(number // n),
+        managers.gather(number % n).alias("manager_id"),
         *columns,
     )
