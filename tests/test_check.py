@@ -8,7 +8,7 @@ import pytest
 
 import crmlab as crm
 from crmlab.bank.check import Report, check
-from tests.banks import PRODUCTS, account, entry, person, six, write
+from tests.banks import account, entry, person, six, write
 
 PRODUCTS = [
     {"product_id": "P-CUR", "line": "deposits", "overdraft_allowed": "false"},

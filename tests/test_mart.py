@@ -28,8 +28,8 @@ from tests.banks import account, entry, person
 ROOT = Path(__file__).parents[1]
 PAGES = [
     "roster", "trend", "heads", "branches", "managers", "rfm_thresholds", "segments", "worth", "worth_lines",
-    "worth_months", "worth_tiers", "concentration", "deviations", "completeness", "moves_aum", "moves_loans",
-    "moves_contribution",
+    "worth_months", "worth_tiers", "worth_people", "concentration", "deviations", "completeness", "moves_aum",
+    "moves_loans", "moves_contribution",
 ]  # fmt: skip
 GROUP = ["branch_id", "manager_id", "kind"]
 OLD, NEW = date(2024, 2, 29), date(2024, 3, 31)

@@ -6,6 +6,7 @@ import pytest
 
 from crmlab.mart import snapshot
 from crmlab.views import theme
+from crmlab.views.book import scope
 from crmlab.views.figures import bridge, groups, pyramid, whale
 from crmlab.views.pages import worth
 from crmlab.views.parts import Latest, months
@@ -109,12 +110,18 @@ def test_who_is_near_a_threshold_is_listed_nearest_first_with_what_is_missing(ta
     assert behind(tables, span, "near", "up|").height == shown["up"].sum()
 
 
-def test_deviation_lists_what_stood_above_the_average_at_a_quarter_end(mart, tables, span):
-    rows = mart.page("deviations")
-    day = rows["month"].max()
-    here = rows.filter(pl.col("month") == day).join(tables.all.select("customer_id"), on="customer_id")
-    assert behind(tables, span, "deviation", str(day))["amount"].sum() == (here["closing"] - here["average"]).sum()
-    assert tables.spikes().filter(pl.col("month") == day)["n"].sum() == here["is_spike"].sum()
+@pytest.mark.parametrize("column", [None, "branch_id", "manager_id", "kind"])
+def test_deviation_lists_what_stood_above_the_average_at_a_quarter_end(mart, tables, span, column):
+    rows, trend = mart.page("deviations"), mart.page("trend").filter(pl.col("class").is_in(["deposits", "investments"]))
+    for day in rows["month"].unique():
+        first = rows.filter(pl.col("month") == day).drop_nulls(column or "month").row(0, named=True)
+        chosen = {column.removesuffix("_id"): first[column]} if column else {}
+        shown = scope(trend, **chosen).filter(pl.col("month") == day)
+        amount = shown["closing"].sum() - shown["balance_days"].sum() / shown["days"][0]
+        found = behind(tables, span, "deviation", str(day), **chosen)
+        assert found["amount"].sum() == pytest.approx(amount, abs=found.height + 1)  # each average is rounded once
+        spikes = tables.spikes(**chosen).filter(pl.col("month") == day)["n"].sum()
+        assert spikes == found["is_spike"].sum()
 
 
 @pytest.mark.parametrize("measure", MEASURES)

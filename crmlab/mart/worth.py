@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from crmlab import panel
 from crmlab.bank.read import Bank
 from crmlab.measures import completeness, concentration, contribution, deviation, tiers
 from crmlab.panel.relationships import customers_of, parts_of, register
@@ -19,7 +20,8 @@ UNRANKED = {
     "is_near_up": pl.Boolean, "is_near_down": pl.Boolean,
 }  # fmt: skip
 NO_DEVIATION = {
-    "customer_id": pl.Int32, "month": pl.Date, "closing": pl.Int64, "average": pl.Int64, "is_spike": pl.Boolean,
+    "customer_id": pl.Int32, "month": pl.Date, "branch_id": pl.String, "manager_id": pl.String, "kind": pl.String,
+    "closing": pl.Int64, "average": pl.Int64, "is_spike": pl.Boolean,
 }  # fmt: skip
 INCOMPLETE = {"customer_id": pl.Int32, "n_required": pl.Int32, "n_filled": pl.Int32, "missing": pl.String}
 
@@ -32,7 +34,10 @@ class Worth:
         self.ledger = contribution.ledger(bank)
         self.components = list(bank.policy.contribution.components)
         self.people = (
-            bank.table("customers").select("customer_id", pl.col("kind").cast(pl.String), "branch_id").collect()
+            bank.table("customers")
+            .select("customer_id", "customer_no", pl.col("kind").cast(pl.String), "branch_id")
+            .sort("customer_id")
+            .collect()
         )
         self.lines_of = {
             "aum": bank.policy.lines_of("deposits", "investments"),
@@ -43,6 +48,7 @@ class Worth:
         self.months: list[date] = []
         self.monthly: list[pl.DataFrame] = []
         self.assets: list[pl.DataFrame] = []
+        self.keepers: list[pl.DataFrame] = []
         self.cubes: list[pl.DataFrame] = []
         self.year: list[pl.DataFrame] = []
         self.moves: dict[str, list[pl.DataFrame]] = {"aum": [], "loans": [], "contribution": []}
@@ -55,6 +61,8 @@ class Worth:
         self.year = [*self.year, lines][-YEAR:]
         whole = lines.select(*KEYS, "points", closing=pl.sum_horizontal(self.components))
         self.monthly.append(self._standing(month, customers, whole))
+        if month.month % 3 == 0:
+            self.keepers.append(panel.keepers(self.bank, min(month, self.bank.as_of)).with_columns(month=pl.lit(month)))
         if self.classes:
             parts = parts_of(facts, self.classes, self.bank)
             assets = customers_of(parts, month, self.classes, self.bank)
@@ -79,6 +87,7 @@ class Worth:
             "worth_lines": self._last_year(roster),
             "worth_months": pl.concat(self.cubes),
             "worth_tiers": _tiers(self.bank),
+            "worth_people": self.people,
             "concentration": self._concentration(monthly),
             "deviations": ends,
             "completeness": self._completeness(roster, ranks[0]),
@@ -150,15 +159,20 @@ class Worth:
         return summed.join(graded, on="customer_id", how="left")
 
     def _deviations(self, monthly: pl.DataFrame) -> pl.DataFrame:
-        """AUM of each customer at the quarter ends: closing against the month's average."""
+        """AUM of each customer at the quarter ends, closing against the month's average, by who kept it then."""
         ends = monthly.filter(pl.col("month").dt.month() % 3 == 0)
         if ends.is_empty():
             return pl.DataFrame(schema=NO_DEVIATION)
         found = deviation.table(ends, ["customer_id"], self.bank.policy)
-        return found.select("customer_id", "month", "closing", "average", "is_spike").sort("month", "customer_id")
+        return (
+            found.join(self.people, on="customer_id", how="left")
+            .join(pl.concat(self.keepers), on=["customer_id", "month"], how="left")
+            .select(list(NO_DEVIATION))
+            .sort("month", "customer_id")
+        )
 
     def _worth(self, roster: pl.DataFrame, standing: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
-        last = ends.filter(pl.col("month") == pl.col("month").max()).drop("month", "is_spike")
+        last = ends.filter(pl.col("month") == pl.col("month").max()).select("customer_id", "closing", "average")
         known = [
             "customer_id",
             "customer_no",

@@ -99,7 +99,6 @@ EN = {
     "worth.list_part": "{measure}, {part}, {start} to {end}",
     "worth.list_at": "{measure} at the end of {month}",
     "worth.list_group": "{group}, contribution of {line}",
-    "worth.gone": "gone, {{}}",
     "group.everyone": "Everyone",
     "measure.contribution": "Contribution",
     "measure.aum": "AUM",

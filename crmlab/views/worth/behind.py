@@ -83,10 +83,11 @@ def _with_names(tables: Tables, found: Listing) -> Listing:
     rows = found.rows.filter(pl.col("amount") != 0)
     known = rows.join(tables.all, on="customer_id", how="left")
     if known["customer_no"].null_count():
-        gone = tables.mart.page("moves_contribution").select("customer_id", was="kind").unique("customer_id")
-        number = pl.format(word("worth.gone"), "customer_id")
-        known = known.join(gone, on="customer_id", how="left").with_columns(
-            customer_no=pl.coalesce("customer_no", number), kind=pl.coalesce("kind", "was")
+        everyone = tables.mart.page("worth_people").select("customer_id", no="customer_no", was="kind")
+        known = known.join(everyone, on="customer_id", how="left").with_columns(
+            # Who is gone is told by number and kind alone.
+            customer_no=pl.coalesce("customer_no", "no"),
+            kind=pl.coalesce("kind", "was"),
         )
     in_order = known.select(*tables.all.columns, *rows.drop("customer_id").columns)
     return Listing(found.title, in_order, "amount", is_down=rows["amount"].sum() >= 0)
@@ -128,10 +129,9 @@ def _month(asked: Asked, month: str) -> Listing:
 
 def _deviation(asked: Asked, day: str) -> Listing:
     on = date.fromisoformat(day)
-    rows = asked.tables.mart.page("deviations").filter(pl.col("month") == on)
+    rows = scope(asked.tables.mart.page("deviations").filter(pl.col("month") == on), **asked.chosen)
     rows = rows.select("customer_id", "is_spike", amount=pl.col("closing") - pl.col("average"))
-    mine = rows.join(asked.people.select("customer_id"), on="customer_id", how="semi")  # it also holds those gone
-    return Listing(word("worth.list_deviation", month=theme.month(on)), mine)
+    return Listing(word("worth.list_deviation", month=theme.month(on)), rows)
 
 
 def _near(asked: Asked, side: str, tier: str) -> Listing:
