@@ -4,6 +4,6 @@ Every amount is signed as it enters the contribution: margin and fee normally ad
 and tax normally take away, and their plain sum is the contribution. `points` stand beside money, never in it.
 """
 
-from crmlab.measures.contribution.ledger import Ledger, coverage, ledger, lines, long
+from crmlab.measures.contribution.statement import Ledger, coverage, ledger, lines, long
 
 __all__ = ["Ledger", "coverage", "ledger", "lines", "long"]

@@ -140,10 +140,9 @@ def service_cost(
     other = pl.col("n_transactions").cast(pl.Int64) - pl.sum_horizontal(number.values())
     spent = pl.sum_horizontal(number[name] * cost[name] for name in CHANNELS) + other * cost["system"]
     cheaper = pl.sum_horizontal(number[name] * (cost["counter"] - cost[name]) for name in ("online", "mobile"))
-    rows = rows.with_columns(
-        service_cost=-spent,
-        saved=half_even(cheaper * rules.substituted_share, MILLION),
-        e_pair=_e_banking_pairs(register, rows["pair"]).gather(rows["pair"]),
+    costs = rows.lazy().select(service_cost=-spent, saved=half_even(cheaper * rules.substituted_share, MILLION))
+    rows = rows.hstack(costs.collect(engine="streaming")).with_columns(
+        e_pair=_e_banking_pairs(register, rows["pair"]).gather(rows["pair"])
     )
     is_online = pl.col("n_online") + pl.col("n_mobile") > 0
     moved = is_online & pl.col("e_pair").is_not_null() & (pl.col("e_pair") != pl.col("pair"))

@@ -1,4 +1,4 @@
-"""The ledger of a month: facts become components, components become customers' lines, and nothing is lost between."""
+"""The statement of a month: facts become components, components customers' lines, and nothing is lost between."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
