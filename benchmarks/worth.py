@@ -4,7 +4,8 @@ import polars as pl
 
 from benchmarks.book import FIRST, LAST, Book
 from crmlab.measures import movement
-from crmlab.measures.contribution.ledger import NEEDED, ledger
+from crmlab.measures.contribution import ledger
+from crmlab.measures.contribution.statement import NEEDED
 from crmlab.panel.ahead import ahead
 from crmlab.panel.bookkeeping import books_of
 from crmlab.panel.calendar import month_end
