@@ -156,7 +156,8 @@ def service_cost(
         is_shared=pl.lit(False),
     )
     rows = rows.with_columns(service_cost=pl.col("service_cost") - pl.when(moved).then("saved").otherwise(0))
-    return pl.concat([rows, credited]).drop("saved", "e_pair")
+    counted = ["saved", "e_pair", *(f"n_{name}" for name in CHANNELS)]
+    return pl.concat([rows.drop(counted), credited.drop(counted)])
 
 
 def _e_banking_pairs(register: Register, present: pl.Series) -> pl.Series:

@@ -23,6 +23,7 @@ NEEDED = [
     "n_atm", "n_online", "n_mobile", "n_pos",
 ]  # fmt: skip
 PLACE = ["account_id", "starts_on", "pair", "is_shared"]
+PRICED_BY = ["spread", "risk", "limit", "is_accruing", "outflow", "days"]  # done with once the components are there
 OWNERS = ["service_cost", "points_owner"]  # transactions are the owner's, and so is what they cost
 
 
@@ -190,7 +191,7 @@ def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | No
     if currency:
         rows = rows.filter((prices.kinds["currency"] == currency).gather(rows["kind"]))
     _overdrafts_priced(rows, prices.kinds, month, ledger)
-    rows = components_of(rows, prices.kinds, bank.policy)
+    rows = components_of(rows, prices.kinds, bank.policy).drop(PRICED_BY)
     return service_cost(rows, prices.kinds, ledger.register, bank.policy, counts=currency in (None, bank.base_currency))
 
 
