@@ -37,6 +37,13 @@ NEXT = """async () => {
   while (!document.querySelector('.crmlab-facts')?.offsetHeight) await new Promise((go) => setTimeout(go, 4));
   return (performance.now() - start) / 1000;
 }"""
+WORTH = """async () => {
+  const start = performance.now();
+  document.querySelector('.crmlab-header nav a:nth-child(2)').click();
+  while (![...document.querySelectorAll('.crmlab-figure')].slice(2).some((one) => one.querySelector('.main-svg')))
+    await new Promise((go) => setTimeout(go, 4));
+  return (performance.now() - start) / 1000;
+}"""
 NINE = f"async () => {{ const all = []; while (all.length < 9) all.push(await ({REDRAW})()); return all; }}"
 Row = tuple[str, str, str]
 
@@ -48,22 +55,27 @@ def rows(mart: Path) -> list[Row]:
         with _context(lived_in(playwright, profile)) as context:
             warm = [_visit(context, address, FIRST) for _ in range(8)][3:]
             following = [_visit(context, address, NEXT) for _ in range(3)]
+            worth = [_visit(context, address, WORTH) for _ in range(3)]
             redrawn = _visit(context, address, NINE)
+            worth_redrawn = _visit(context, f"{address}?page=worth", NINE)
             memory = _ten_open(context, address, server)
     return [
         ("first figure, cold", "3 s", _seconds(cold)),
         ("first figure, warm", "2 s", _seconds(warm)),
         ("next page", "0.5 s", _seconds(following)),
-        ("control, in the kernel", "0.15 s", _seconds(in_kernel(mart))),
+        ("next page, worth: its first figure", "0.5 s", _seconds(worth)),
+        ("control, in the kernel", "0.15 s", _seconds(in_kernel(mart, "overview"))),
+        ("control, in the kernel, worth", "0.15 s", _seconds(in_kernel(mart, "worth"))),
         ("control, redrawn", "0.3 s", _seconds(redrawn)),
+        ("control, redrawn, worth: all eight figures", "0.3 s", _seconds(worth_redrawn)),
         ("memory of a viewer's kernel, ten open (PSS)", "200 MB", f"{max(memory):.0f} MB"),
     ]
 
 
-def in_kernel(mart: Path) -> list[float]:
+def in_kernel(mart: Path, name: str) -> list[float]:
     """Seconds in which the kernel answers nine moves of the first control, everything on the page included."""
     from crmlab.mart import snapshot
-    from crmlab.views.pages import overview
+    from crmlab.views.app import PAGES
 
     def controls(box: object) -> Iterator:
         for child in getattr(box, "children", ()):
@@ -71,7 +83,7 @@ def in_kernel(mart: Path) -> list[float]:
             if type(child).__name__ == "Dropdown":
                 yield child
 
-    branch = next(controls(overview.page(snapshot.open(mart))))
+    branch = next(controls(PAGES[name](snapshot.open(mart))))
     taken = []
     for i in range(9):
         start = time.perf_counter()

@@ -32,6 +32,7 @@ class Worth:
     def __init__(self, bank: Bank):
         self.bank = bank
         self.ledger = contribution.ledger(bank)
+        self.abroad = [currency for currency in self.ledger.currencies if currency != bank.base_currency]
         self.components = list(bank.policy.contribution.components)
         self.people = (
             bank.table("customers")
@@ -57,6 +58,8 @@ class Worth:
         """Take one month of the panel; months come in order. Gives its `contribution.lines`."""
         self.months.append(month)
         lines = self.ledger.lines(facts, month)
+        for currency in self.abroad:
+            self.ledger.lines(facts, month, currency)  # it stops where its parts do not add up in that money, either
         self.cubes.append(self._cube(lines, month))
         self.year = [*self.year, lines][-YEAR:]
         whole = lines.select(*KEYS, "points", closing=pl.sum_horizontal(self.components))

@@ -35,6 +35,11 @@ class Ledger(NamedTuple):
     register: Register
     credit: Credit
 
+    @property
+    def currencies(self) -> list[str]:
+        """The currencies of the accounts."""
+        return self.terms.kinds["currency"].unique().sort().to_list()
+
     def lines(self, facts: pl.DataFrame, month: date, currency: str | None = None) -> pl.DataFrame:
         """`lines` of one month, from its facts."""
         return _lines(self, facts, month, currency)
@@ -99,10 +104,8 @@ def lines(facts: pl.LazyFrame, bank: Bank, currency: str | None = None) -> pl.La
         Where an exchange rate or a point of the transfer price curve is missing, or no account is in `currency`.
     """
     of = ledger(bank)
-    if currency and currency not in of.terms.kinds["currency"]:
-        raise InputError(
-            f"No account is in {currency}. There are {', '.join(of.terms.kinds['currency'].unique().sort())}."
-        )
+    if currency and currency not in of.currencies:
+        raise InputError(f"No account is in {currency}. There are {', '.join(of.currencies)}.")
     months = by_month(facts.select(NEEDED))
     return pl.concat(ahead(lambda item: of.lines(item[1], item[0], currency), months)).lazy()
 
@@ -178,6 +181,9 @@ def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | No
     """A row an account and period with its components in the account's currency, and its cost in base currency."""
     bank, states = ledger.bank, ledger.terms.states
     place = places(ledger.terms, facts, month)
+    if currency:
+        mine = (ledger.terms.kinds["currency"] == currency).gather(states["kind"].gather(place))
+        facts, place = facts.filter(mine), place[mine.to_numpy()]
     prices = of_month(ledger.terms, month, bank, place)
     rows = facts.select(NEEDED).with_columns(
         spread=prices.spread.gather(place),
@@ -188,8 +194,6 @@ def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | No
         kind=states["kind"].gather(place),
     )
     rows = beside(rows, ledger.register.accounts.select("account_id", "pair", "is_shared"), ["account_id"])
-    if currency:
-        rows = rows.filter((prices.kinds["currency"] == currency).gather(rows["kind"]))
     _overdrafts_priced(rows, prices.kinds, month, ledger)
     rows = components_of(rows, prices.kinds, bank.policy).drop(PRICED_BY)
     return service_cost(rows, prices.kinds, ledger.register, bank.policy, counts=currency in (None, bank.base_currency))
