@@ -25,6 +25,18 @@ CURVES = pl.DataFrame(
         "is_peak": [False, False, True, False],
     }
 )
+KEY = [
+    pl.DataFrame({"manager_id": manager, "manager": manager, "n_filled": filled}, strict=False).cast(
+        {"manager_id": pl.String, "manager": pl.String}
+    )
+    for manager, filled in (
+        ("M1", [4] * 5),  # nothing missing
+        ("M2", [4] * 9 + [1]),
+        ("M3", [0] * 4),  # too few
+        ("M4", [4] * 19 + [3]),  # third, and two are asked for
+        (None, [1] * 5),
+    )
+]
 TOLD = {"kind": "retail", "n": 500, "top_20": 1.37, "worst_share": 0.18, "given_back_share": 0.37}
 
 
@@ -91,6 +103,44 @@ def test_each_bar_of_the_bridge_is_the_sum_of_those_it_lists_and_the_bars_close(
             assert sum(bars.values()) == 2 * bars["closing"]
         for part, amount in bars.items():
             assert behind(tables, span, "bridge", part, measure, **chosen)["amount"].sum() == amount
+
+
+def test_key_customers_are_counted_as_in_their_table_and_those_incomplete_listed(mart, tables, span, selections):
+    key = mart.page("completeness")
+    for chosen in selections:
+        mine = key.join(tables.people(**chosen), on="customer_id", how="semi")
+        short = mine.filter(pl.col("n_filled") < pl.col("n_required"))
+        if mine.height:
+            share = theme.share(mine["n_filled"].sum() / mine["n_required"].sum())
+            told = say.unknown(tables, **chosen)
+            assert f">{mine.height - short.height} of {mine.height} key customers" in told
+            assert f"{share} of the required fields" in told
+        found = behind(tables, span, "unknown", "", **chosen)
+        n_fields = found["unfilled"].str.split(", ").list.len().to_list()
+        assert set(found["customer_id"]) == set(short["customer_id"])
+        assert n_fields == sorted((short["n_required"] - short["n_filled"]).to_list(), reverse=True)
+    fields = set(key["missing"].str.split(", ").explode()) - {""}
+    assert fields
+    everyone = behind(tables, span, "unknown", "")["unfilled"]
+    assert set(everyone.str.split(", ").explode()) == {word(f"field.{name}") for name in fields}
+
+
+def test_the_least_known_are_told_with_their_n_lowest_first():
+    key = pl.concat(KEY).with_columns(n_required=pl.lit(4))
+    found = earnings.least_known(key, "manager", most=2)
+    assert found.select("manager", "n", "n_complete", "filled_share").rows() == [
+        (None, 5, 0, 0.25),
+        ("M2", 10, 9, 0.925),
+    ]
+    assert str(earnings.FEW) in word("worth.unknown_note")
+
+
+def test_a_bank_without_managers_is_told_by_branch(mart):
+    nobody = mart.page("managers").clear()
+    berka = snapshot.Mart(mart.folder, mart.manifest, {"managers": nobody})
+    told = say.unknown(Tables(berka))
+    assert word("column.branch") in told
+    assert word("column.manager") not in told
 
 
 def test_the_bridge_needs_two_months(tables, span):
@@ -162,6 +212,8 @@ def test_nothing_selected_is_a_sentence_everywhere(tables, span):
         assert figure.data == ()
         assert figure.layout.annotations[0].text.endswith(".")
     assert say.tiles(tables, **nobody) == ""
+    assert word("worth.no_key") in say.unknown(tables, **nobody)
+    assert behind(tables, span, "unknown", "", **nobody).is_empty()
     assert "No customer matches" in say.count(tables, **nobody)
     assert word("worth.too_small", n=30) in say.comparison(tables, "", "tier=gold", **nobody)
 

@@ -163,6 +163,16 @@ def test_who_could_rise_is_listed_nearest_first_and_taken_away(page, tables, spa
     assert {row["Manager"] for row in rows} == {name or "" for name in found["manager"]}
 
 
+def test_what_is_missing_of_key_customers_is_listed_in_words(page, tables, span):
+    page.page.get_by_role("button", name="List what is missing").click()
+    found = listed(tables, ("unknown", ""), span, "contribution")
+    page.wait_for(TOTAL, found.rows.height)
+    page.wait_for(HEAD, found.title)
+    at = page.page.locator(".crmlab-table thead th").all_inner_texts().index("Missing in the file")
+    shown = page.page.locator(f".crmlab-table tbody td:nth-child({at + 1})").all_inner_texts()
+    assert shown == found.rows["unfilled"].to_list()[: len(shown)]
+
+
 def test_a_row_opens_the_customer(page, tables):
     best = tables.all.sort("contribution", descending=True, nulls_last=True, maintain_order=True)["customer_no"][0]
     page.page.locator(".crmlab-table tbody tr").first.click()

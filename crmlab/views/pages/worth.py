@@ -19,6 +19,7 @@ from crmlab.views.worth.tables import Tables
 COLUMNS = [
     Column("customer_no"),
     Column("name"),
+    Column("unfilled"),
     Column("kind", "named"),
     Column("branch"),
     Column("manager"),
@@ -67,7 +68,7 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
         lambda **asked: behind(**asked).rows,
         COLUMNS,
         key="customer_no",
-        search=["customer_no", "name", "branch", "manager", "segment"],
+        search=["customer_no", "name", "branch", "manager", "segment", "unfilled"],
         file=word("list.file"),
         digits=mart.minor_digits,
         sort="contribution",
@@ -79,10 +80,11 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
     if opened:
         customers.observe(lambda change: opened(change.new), "value")
 
-    near = [_lister(latest, side) for side in ("up", "down")]
+    near = [_lister(latest, side, "near", f"{side}|") for side in ("up", "down")]
+    unknown = live(partial(say.unknown, tables), **chosen), _lister(latest, "unknown", "unknown", "")
 
-    def titled(name: str, *more: ipywidgets.Widget) -> ipywidgets.Box:
-        return panel(word(f"worth.{name}_title"), word(f"worth.{name}_note"), figures[name], *more)
+    def titled(name: str, *inside: ipywidgets.Widget) -> ipywidgets.Box:
+        return panel(word(f"worth.{name}_title"), word(f"worth.{name}_note"), *(inside or [figures[name]]))
 
     return block(
         "crmlab-page",
@@ -93,18 +95,22 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
         block(
             "crmlab-pair",
             titled("levels"),
-            titled("whale", live(partial(draw.said, tables), measure=measure, **chosen)),
+            titled("whale", figures["whale"], live(partial(draw.said, tables), measure=measure, **chosen)),
         ),
         block("crmlab-pair", titled("lines"), titled("deviation")),
-        block("crmlab-pair", titled("months"), titled("near", block("crmlab-pickers", *near))),
+        titled("months"),
+        block(
+            "crmlab-pair",
+            titled("near", figures["near"], block("crmlab-pickers", *near)),
+            titled("unknown", block("crmlab-stack", unknown[0], block("crmlab-pickers", unknown[1]))),
+        ),
         titled("bridge"),
-        panel(
-            word("worth.groups_title"),
-            word("worth.groups_note"),
+        titled(
+            "groups",
             block("crmlab-pickers", *pair.values()),
             block("crmlab-halves", live(partial(say.comparison, tables), **pair, **chosen), figures["groups"]),
         ),
-        panel(word("worth.shares_title"), word("worth.shares_note"), live(partial(say.shares, mart), **chosen)),
+        titled("shares", live(partial(say.shares, mart), **chosen)),
         block(
             "crmlab-panel",
             block(
@@ -131,10 +137,10 @@ def prepare(mart: Mart) -> None:
 _ahead: dict[Path, Tables] = {}
 
 
-def _lister(latest: Latest, side: str) -> ipywidgets.Button:
-    """A button that lists everyone near a threshold on one side."""
-    made = ipywidgets.Button(description=word(f"worth.list_all_{side}")).add_class("crmlab-button")
-    made.on_click(lambda _: setattr(latest, "value", ("near", f"{side}|")))
+def _lister(latest: Latest, name: str, *asked: str) -> ipywidgets.Button:
+    """A button that lists everyone of whom a panel tells."""
+    made = ipywidgets.Button(description=word(f"worth.list_all_{name}")).add_class("crmlab-button")
+    made.on_click(lambda _: setattr(latest, "value", asked))
     return made
 
 

@@ -12,6 +12,7 @@ from crmlab.views.words import named, word
 from crmlab.views.worth import earnings
 from crmlab.views.worth.tables import Tables
 
+OF_SOME = {"amount": pl.Int64, "unfilled": pl.String}
 LEVELS = {"opening": 0, "closing": 1}  # which month of the span a bar of the bridge stands for
 
 
@@ -19,13 +20,14 @@ LEVELS = {"opening": 0, "closing": 1}  # which month of the span a bar of the br
 class Listing:
     """What a list is called, its customers, and by which column it is sorted at first, the largest on top or not.
 
-    A column amount is what they have in what was clicked. Where only customer_id and amount are known, `listed` adds
-    what else the page knows of them.
+    A column amount is what they have in what was clicked, unfilled are the fields missing in their file. Where only
+    customer_id and amount are known, `listed` adds what else the page knows of them. Without `sort` the rows stay as
+    they are.
     """
 
     title: str
     rows: pl.DataFrame
-    sort: str = "contribution"
+    sort: str | None = "contribution"
     is_down: bool = True
 
 
@@ -48,16 +50,16 @@ def listed(tables: Tables, clicked: tuple[str, ...], span: tuple[date, date], me
     """The customers behind a click, given as the figure's name and the key of the point; all where nothing is."""
     asked = Asked(tables, span, measure, chosen)
     if not clicked:
-        return _without_amount(Listing(word("list.title"), asked.people))
+        return _with_all_columns(Listing(word("list.title"), asked.people))
     figure, key = clicked
     found = _BEHIND[figure](asked, *key.split("|"))
     if "amount" not in found.rows.columns:
-        return _without_amount(found)
+        return _with_all_columns(found)
     if "customer_no" not in found.rows.columns:
         found = _with_names(tables, found)
     whole, mart = found.rows["amount"].sum(), tables.mart
     money = f"{mart.base_currency} {theme.money(whole, mart.minor_digits)}"
-    return replace(found, title=word("worth.list_sum", title=found.title, money=money))
+    return _with_all_columns(replace(found, title=word("worth.list_sum", title=found.title, money=money)))
 
 
 def group_name(group: str) -> str:
@@ -74,8 +76,11 @@ def group_name(group: str) -> str:
     return f"{word(f'column.{column}')}: {named(column, value)}"
 
 
-def _without_amount(found: Listing) -> Listing:
-    return replace(found, rows=found.rows.with_columns(amount=pl.lit(None, pl.Int64)))
+def _with_all_columns(found: Listing) -> Listing:
+    """What only some lists have is empty in the others."""
+    there = found.rows.columns
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in OF_SOME.items() if name not in there]
+    return replace(found, rows=found.rows.with_columns(absent))
 
 
 def _with_names(tables: Tables, found: Listing) -> Listing:
@@ -164,6 +169,17 @@ def _group(asked: Asked, group: str, line: str) -> Listing:
     return Listing(title, _sums(earnings.of(rows, mine, asked.people.height), "amount"))
 
 
+def _unknown(asked: Asked, _: str) -> Listing:
+    """The key customers whose file is incomplete, most missing first; their fields in words."""
+    n_unfilled = pl.col("n_required") - pl.col("n_filled")
+    rows = asked.tables.key(**asked.chosen).filter(n_unfilled > 0).sort(-n_unfilled, -pl.col("aum_average"))
+    fields = pl.col("unfilled").str.split(", ")
+    known = rows.select(fields.explode()).to_series().unique().drop_nulls()
+    words = {name: named("field", name) for name in known}
+    in_words = fields.list.eval(pl.element().replace(words)).list.join(", ")
+    return Listing(word("worth.list_unknown"), rows.select(*asked.tables.all.columns, in_words), sort=None)
+
+
 def _sums(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     return rows.group_by("customer_id").agg(amount=pl.col(column).sum())
 
@@ -177,4 +193,5 @@ _BEHIND = {
     "near": _near,
     "bridge": _bridge,
     "groups": _group,
+    "unknown": _unknown,
 }

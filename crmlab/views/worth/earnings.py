@@ -9,11 +9,13 @@ from math import sqrt
 
 import polars as pl
 
+from crmlab.measures import completeness
 from crmlab.views.book import ALL
 
 MEASURES = {"contribution": "contribution", "aum": "aum_average", "loans": "loans"}  # column of a customer
 GROUPS = ("kind", "tier", "grade", "segment", "branch")
 SMALL = 30  # below it one customer decides what a group looks like
+FEW = 5  # key customers of whom a manager may be told from others
 
 
 def levels(worth: pl.DataFrame) -> pl.DataFrame:
@@ -169,6 +171,33 @@ def offered(worth: pl.DataFrame, tiers: pl.DataFrame, segments: list[str]) -> li
         there = worth[column].drop_nulls().unique().cast(pl.String).sort().to_list()
         found += [f"{column}={name}" for name in named.get(column, there) if name in there]
     return [ALL, *found]
+
+
+def least_known(key: pl.DataFrame, by: str, most: int = 5) -> pl.DataFrame:
+    """Managers or branches whose key customers have the lowest share of required fields filled, the lowest first.
+
+    Every key customer is counted, so there is no interval. Left out are those with fewer than `FEW` of them, and those
+    with nothing missing.
+
+    Parameters
+    ----------
+    key
+        n_required, n_filled and the columns of `by`: a row a key customer.
+    by
+        manager or branch, of which the columns are its name and its number (``manager_id``).
+    most
+        How many of them at most.
+
+    Examples
+    --------
+    >>> key = pl.DataFrame({"manager_id": ["M1"] * 5 + ["M2"], "manager": ["Li"] * 5 + ["Xu"], "n_required": [4] * 6,
+    ...     "n_filled": [4, 4, 4, 4, 2, 0]})
+    >>> least_known(key, "manager").select("manager", "n", "n_complete", "filled_share").rows()
+    [('Li', 5, 4, 0.9)]
+    """
+    found = completeness.shares(key, f"{by}_id", by)
+    found = found.filter(pl.col("n") >= FEW, pl.col("n_filled") < pl.col("n_required"))
+    return found.sort("filled_share", -pl.col("n"), f"{by}_id").head(most)
 
 
 def profile(worth: pl.DataFrame) -> dict:

@@ -8,6 +8,7 @@ import ipywidgets
 import polars as pl
 
 from crmlab.mart.snapshot import Mart
+from crmlab.measures import completeness
 from crmlab.views import book, theme
 from crmlab.views.widgets import tile
 from crmlab.views.words import named, word
@@ -146,6 +147,30 @@ def comparison(tables: Tables, first: str, second: str, **chosen: str) -> str:
     sizes = [one["n"] for one in profiles]
     rows = [(name, *map(_faint, cells, sizes)) for name, *cells in rows]
     return _table(head, rows, texts=1) + f'<p class="crmlab-reading">{_apart(profiles, first, second, money)}</p>'
+
+
+def unknown(tables: Tables, **chosen: str) -> str:
+    """How much is known of what must be known of the key customers, and whose key customers are known least."""
+    key = tables.key(**chosen)
+    if key.is_empty():
+        return f'<p class="crmlab-sentence">{word("worth.no_key")}</p>'
+    whole = completeness.shares(key).row(0, named=True)
+    told = {name: theme.whole(whole[name]) for name in ("n", "n_complete")}
+    there = set(key["tier"].unique())
+    tiers = ", ".join(tier for tier in tables.tiers if tier in there)
+    text = word("worth.known", tiers=tiers, share=theme.share(whole["filled_share"]), **told)
+    by = "manager" if tables.mart.page("managers").height else "branch"
+    rows = [
+        (
+            escape(one[by] or one[f"{by}_id"] or word("filter.public")),
+            theme.whole(one["n"]),
+            theme.whole(one["n_complete"]),
+            theme.share(one["filled_share"]),
+        )
+        for one in earnings.least_known(key, by).iter_rows(named=True)
+    ]
+    head = (word(f"column.{by}"), word("worth.key"), word("worth.complete"), word("worth.filled"))
+    return f'<p class="crmlab-reading">{escape(text)}</p>' + (_table(head, rows, texts=1) if rows else "")
 
 
 def list_title(behind: Callable[..., Listing], **asked: object) -> str:

@@ -22,6 +22,7 @@ class Tables:
         self.kinds = self.all["kind"].unique().cast(pl.String).sort().to_list()
         rules = mart.page("worth_tiers").sort("rank")
         self.tiers, self.grades = (rules.filter(pl.col("rule") == rule)["name"].to_list() for rule in ("tier", "grade"))
+        self._key = mart.page("completeness").rename({"missing": "unfilled"}).join(self.all, on="customer_id")
         by = ["month", "branch_id", "manager_id", "kind"]
         self._spikes = mart.page("deviations").lazy().filter("is_spike").group_by(by).agg(n=pl.len()).collect()
         lines = mart.page("worth_lines")
@@ -35,6 +36,10 @@ class Tables:
     def spikes(self, **chosen: str) -> pl.DataFrame:
         """Customers with a spike at a quarter's end: month, n."""
         return scope(self._spikes, **chosen)
+
+    def key(self, **chosen: str) -> pl.DataFrame:
+        """The key customers that the filters leave: what is known of them, n_required, n_filled, unfilled (fields)."""
+        return scope(self._key, **chosen)
 
     def small(self, **chosen: str) -> list[str]:
         """Customer kinds of which the filters leave too few to lean on."""
