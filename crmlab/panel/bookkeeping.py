@@ -74,7 +74,7 @@ def books_of(parts: pl.DataFrame, month: date, register: Register, credit: Credi
     split = ["opening", "interest", "valuation", "fx", "closing", "balance_days"]
     first, last = pl.col("is_first"), pl.col("is_last")
     own = ["pair", "account_id", "starts_on", "is_first", "is_last", "n_open"]
-    rows = by_keeper(parts.select(*own, *split), register, credit, month, split).with_columns(
+    rows = credited(parts.select(*own, *split), register.pairs, credit, month, split).with_columns(
         # Each column is split for itself; a unit that this leaves open between the managers of an account is flow.
         flow=pl.col("closing") - pl.col("opening") - pl.sum_horizontal("interest", "valuation", "fx"),
         handed=pl.when(first).then(0).otherwise("opening") - pl.when(last).then(0).otherwise("closing"),
@@ -87,20 +87,8 @@ def books_of(parts: pl.DataFrame, month: date, register: Register, credit: Credi
     return sums.with_columns(days=pl.lit(days_of(month, bank), pl.Int32)).select(*KEYS, *MONEY, "days", "n_open")
 
 
-def by_keeper(rows: pl.DataFrame, register: Register, credit: Credit, month: date, money: list[str]) -> pl.DataFrame:
-    """Rows of holders, a row a manager: see `credited`.
-
-    Parameters
-    ----------
-    rows
-        pair (`register.pairs`), account_id, starts_on, and the columns named in `money`.
-    """
-    keyed = rows.hstack(register.pairs.select(pl.col("customer_id", "line").gather(rows["pair"])))
-    return credited(keyed, credit, month, money)
-
-
 def by_manager(rows: pl.DataFrame, register: Register, credit: Credit, month: date, columns: list[str]) -> pl.DataFrame:
-    """Rows as `by_keeper` gives them, their `columns` summed by customer, line and manager."""
+    """Rows as `credited` gives them, their `columns` summed by customer, line and manager."""
     pair, manager = rows["pair"].to_numpy().astype(np.intp), rows["manager"].to_numpy() - PUBLIC
     # A place for each pair, with one of its managers; those with several have more places behind them.
     first = np.zeros(register.pairs.height, manager.dtype)

@@ -48,7 +48,7 @@ def credit(bank: Bank) -> Credit:
     return Credit(managers["manager_id"], assignments)
 
 
-def credited(rows: pl.DataFrame, credit: Credit, month: date, money: list[str]) -> pl.DataFrame:
+def credited(rows: pl.DataFrame, pairs: pl.DataFrame, credit: Credit, month: date, money: list[str]) -> pl.DataFrame:
     """Rows with the number of the manager they count for, those of several managers split by their shares.
 
     The nearest scope counts: account over line over customer. Shares that do not reach one leave the rest to the
@@ -58,7 +58,9 @@ def credited(rows: pl.DataFrame, credit: Credit, month: date, money: list[str]) 
     Parameters
     ----------
     rows
-        account_id, customer_id (the holder), line, starts_on: the first day of a stretch without a handover.
+        account_id, pair, starts_on: the first day of a stretch without a handover.
+    pairs
+        customer_id (the holder) and line of each pair, in the order of their numbers.
     credit
         As `credit` gives it.
     month
@@ -83,14 +85,19 @@ def credited(rows: pl.DataFrame, credit: Credit, month: date, money: list[str]) 
     )
     plain, others = assignments.filter(is_plain), assignments.filter(~is_plain)
     customers, accounts = (others[name].drop_nulls().unique() for name in ("customer_id", "account_id"))
-    size = max(series.max() or 0 for series in (rows["customer_id"], plain["customer_id"], customers)) + 1
+    customer = pairs["customer_id"].gather(rows["pair"])
+    size = max(series.max() or 0 for series in (customer, plain["customer_id"], customers)) + 1
     keeper = by_account(plain["customer_id"], plain["manager"], size).fill_null(PUBLIC)
     looks = by_account(customers, pl.repeat(True, len(customers), eager=True), size).fill_null(False)
-    slow = looks.gather(rows["customer_id"]) | rows["account_id"].is_in(accounts.implode())
-    rows = rows.with_columns(manager=keeper.gather(rows["customer_id"]), is_main=pl.lit(True))
+    slow = looks.gather(customer)
+    if len(accounts):
+        slow = slow | rows["account_id"].is_in(accounts.implode())
+    rows = rows.with_columns(manager=keeper.gather(customer), is_main=pl.lit(True))
     if not slow.any():
         return rows
-    shared = _by_assignment(rows.filter(slow).drop("manager"), assignments, money)
+    some = rows.filter(slow).drop("manager")
+    some = some.hstack(pairs.select(pl.col("customer_id", "line").gather(some["pair"])))
+    shared = _by_assignment(some, assignments, money)
     return pl.concat([rows.filter(~slow), shared.select(rows.columns)])
 
 

@@ -112,7 +112,7 @@ def _with_risk(rows: pl.DataFrame, of) -> pl.DataFrame:
 
 
 def service_cost(
-    rows: pl.DataFrame, kinds: pl.DataFrame, register: Register, policy: Policy, counts: bool = True
+    rows: pl.DataFrame, kinds: pl.DataFrame, apps: pl.Series, policy: Policy, counts: bool = True
 ) -> pl.DataFrame:
     """`rows` with service_cost in base currency, and a row more for e-banking where the customer has it this month.
 
@@ -126,8 +126,8 @@ def service_cost(
         n_transactions and the number by channel, pair, kind.
     kinds
         The kinds, of which e-banking is one where any customer has it.
-    register
-        Who has a line e-banking.
+    apps
+        `e_banking_pairs` of the month.
     policy
         Cost by channel, and the share of online transactions that replace one at the counter.
     counts
@@ -141,9 +141,7 @@ def service_cost(
     spent = pl.sum_horizontal(number[name] * cost[name] for name in CHANNELS) + other * cost["system"]
     cheaper = pl.sum_horizontal(number[name] * (cost["counter"] - cost[name]) for name in ("online", "mobile"))
     costs = rows.lazy().select(service_cost=-spent, saved=half_even(cheaper * rules.substituted_share, MILLION))
-    rows = rows.hstack(costs.collect(engine="streaming")).with_columns(
-        e_pair=_e_banking_pairs(register, rows["pair"]).gather(rows["pair"])
-    )
+    rows = rows.hstack(costs.collect(engine="streaming")).with_columns(e_pair=apps.gather(rows["pair"]))
     is_online = pl.col("n_online") + pl.col("n_mobile") > 0
     moved = is_online & pl.col("e_pair").is_not_null() & (pl.col("e_pair") != pl.col("pair"))
     credited = rows.filter(moved)
@@ -160,8 +158,8 @@ def service_cost(
     return pl.concat([rows.drop(counted), credited.drop(counted)])
 
 
-def _e_banking_pairs(register: Register, present: pl.Series) -> pl.Series:
-    """Of each pair of customer and line, the customer's pair with e-banking if it is present; else null."""
+def e_banking_pairs(register: Register, present: pl.Series) -> pl.Series:
+    """Of each pair of customer and line, the customer's pair with e-banking if that is present; else null."""
     pairs = register.pairs
     is_present = pl.repeat(False, pairs.height, eager=True).scatter(present, True)
     held = pairs.filter(is_present & (pairs["line"] == E_BANKING))

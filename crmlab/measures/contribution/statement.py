@@ -3,17 +3,25 @@
 from datetime import date, timedelta
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
-from crmlab.measures.contribution.components import OF_ACCOUNT, components_of, service_cost, taxed, with_points
+from crmlab.measures.contribution.components import (
+    OF_ACCOUNT,
+    components_of,
+    e_banking_pairs,
+    service_cost,
+    taxed,
+    with_points,
+)
 from crmlab.measures.contribution.pricing import no_demand_price
-from crmlab.measures.contribution.terms import Terms, of_month, places, terms
+from crmlab.measures.contribution.terms import MonthTerms, Terms, of_month, places, terms
 from crmlab.panel.ahead import ahead
 from crmlab.panel.align import beside
-from crmlab.panel.bookkeeping import by_keeper, by_manager
-from crmlab.panel.credit import Credit, credit
+from crmlab.panel.bookkeeping import by_manager
+from crmlab.panel.credit import Credit, credit, credited
 from crmlab.panel.exact import converted
 from crmlab.panel.relationships import Register, by_holder, by_month, days_of, rates_on, register
 
@@ -23,7 +31,16 @@ NEEDED = [
     "n_atm", "n_online", "n_mobile", "n_pos",
 ]  # fmt: skip
 PLACE = ["account_id", "starts_on", "pair", "is_shared"]
-PRICED_BY = ["spread", "risk", "limit", "is_accruing", "outflow", "days"]  # done with once the components are there
+PRICED_BY = [
+    "spread",
+    "client",
+    "risk",
+    "limit",
+    "is_accruing",
+    "outflow",
+    "days",
+]  # done with once the components are there
+BLOCK = 200_000
 OWNERS = ["service_cost", "points_owner"]  # transactions are the owner's, and so is what they cost
 
 
@@ -158,10 +175,9 @@ def _n_unpriced(terms: Terms, facts: pl.LazyFrame) -> int:
 
 def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | None) -> pl.DataFrame:
     bank, kept = ledger.bank, ledger.bank.policy.contribution.components
-    rows = _in_base(_earned(ledger, facts, month, currency), ledger, month, currency)
-    rows = rows.select(*PLACE, *(name for name in kept if name != "tax"), "points", "points_owner")
+    rows = _earned(ledger, facts, month, currency)
     before = {name: rows[name].sum() for name in kept if name != "tax"}
-    _fits(rows, month, [*(name for name in kept if name != "tax"), "points", "points_owner"])
+    _fits(rows, month, [*before, "points", "points_owner"])
     rows = taxed(rows, bank.policy)
     shared = rows["is_shared"]
     if shared.any():
@@ -169,8 +185,8 @@ def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | Non
         split = by_holder(rows.filter(shared), ledger.register.shares, money, OWNERS)
         rows = pl.concat([rows.filter(~shared), split.select(rows.columns)])
     rows = rows.with_columns(points=pl.col("points") + pl.col("points_owner"))
-    kept_by = by_keeper(rows, ledger.register, ledger.credit, month, [*kept, "points"])
-    sums = by_manager(kept_by, ledger.register, ledger.credit, month, [*kept, "points"])
+    rows = credited(rows, ledger.register.pairs, ledger.credit, month, [*kept, "points"])
+    sums = by_manager(rows, ledger.register, ledger.credit, month, [*kept, "points"])
     for name, total in before.items():
         if sums[name].sum() != total:
             raise ArithmeticError(f"{name} of {month:%Y-%m}: customers sum to {sums[name].sum()}, accounts to {total}.")
@@ -178,25 +194,41 @@ def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | Non
 
 
 def _earned(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | None) -> pl.DataFrame:
-    """A row an account and period with its components in the account's currency, and its cost in base currency."""
-    bank, states = ledger.bank, ledger.terms.states
+    """Components and points of account × period in the base currency, or of the accounts in one currency in that."""
     place = places(ledger.terms, facts, month)
     if currency:
-        mine = (ledger.terms.kinds["currency"] == currency).gather(states["kind"].gather(place))
+        kind = ledger.terms.states["kind"].gather(place)
+        mine = (ledger.terms.kinds["currency"] == currency).gather(kind)
         facts, place = facts.filter(mine), place[mine.to_numpy()]
-    prices = of_month(ledger.terms, month, bank, place)
-    rows = facts.select(NEEDED).with_columns(
-        spread=prices.spread.gather(place),
-        client=states["client"].gather(place),
-        risk=states["risk"].gather(place),
-        limit=states["limit"].gather(place),
-        is_accruing=states["is_accruing"].gather(place),
-        kind=states["kind"].gather(place),
+    prices = of_month(ledger.terms, month, ledger.bank, place)
+    accounts = ledger.register.accounts.select("account_id", "pair", "is_shared")
+    rows = beside(facts.select(NEEDED), accounts, ["account_id"])
+    apps = e_banking_pairs(ledger.register, rows["pair"])
+    # In blocks, because fresh memory for whole columns takes as long as the arithmetic.
+    blocks = [slice(start, start + BLOCK) for start in range(0, max(rows.height, 1), BLOCK)]
+    return pl.concat(_block(ledger, rows[at], place[at], prices, apps, month, currency) for at in blocks)
+
+
+def _block(
+    ledger: Ledger,
+    rows: pl.DataFrame,
+    place: np.ndarray,
+    prices: MonthTerms,
+    apps: pl.Series,
+    month: date,
+    currency: str | None,
+) -> pl.DataFrame:
+    bank, states, kinds = ledger.bank, ledger.terms.states, prices.kinds
+    rows = rows.with_columns(
+        prices.spread.gather(place).alias("spread"),
+        *(states[name].gather(place) for name in ("client", "risk", "limit", "is_accruing", "kind")),
     )
-    rows = beside(rows, ledger.register.accounts.select("account_id", "pair", "is_shared"), ["account_id"])
-    _overdrafts_priced(rows, prices.kinds, month, ledger)
-    rows = components_of(rows, prices.kinds, bank.policy).drop(PRICED_BY)
-    return service_cost(rows, prices.kinds, ledger.register, bank.policy, counts=currency in (None, bank.base_currency))
+    _overdrafts_priced(rows, kinds, month, ledger)
+    rows = components_of(rows, kinds, bank.policy).drop(PRICED_BY)
+    rows = service_cost(rows, kinds, apps, bank.policy, counts=currency in (None, bank.base_currency))
+    rows = _in_base(rows, ledger, month, currency)
+    earned = [name for name in bank.policy.contribution.components if name != "tax"]
+    return rows.select(*PLACE, *earned, "points", "points_owner")
 
 
 def _overdrafts_priced(rows: pl.DataFrame, kinds: pl.DataFrame, month: date, ledger: Ledger) -> None:
