@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "crmlab"
 
 # What a measure and a page both compute, from frames alone: a page may load it.
-PURE = {"measures.movement", "measures.concentration"}
+PURE = {"measures.movement", "measures.concentration", "measures.completeness"}
 # A module belongs to the room with the longest matching prefix. What a room may import, itself and errors always:
 MAY_IMPORT = {
     "errors": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "measures.given": set(),
     "measures.movement": {"measures.months", "measures.given", "policy"},
     "measures.concentration": {"measures.given", "policy"},
+    "measures.completeness": {"measures.given", "policy"},
     "mart.snapshot": {"policy"},
     "mart": {*PURE, "mart.snapshot", "measures", "panel", "bank", "policy"},
     "views.words": set(),
