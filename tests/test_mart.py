@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from fractions import Fraction
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
 
@@ -189,6 +190,18 @@ def test_building_again_changes_nothing_and_another_day_or_rule_stands_beside(ex
     crm.build(extracts, NEW, mart, policy=policy.load(rules))
     assert len(list((mart / "snapshots").iterdir())) == 3
     assert crm.mart.open(mart).manifest["activity_window_days"] == 30
+
+
+@pytest.mark.parametrize("room", ["policy", "bank", "panel", "measures/tiers", "mart"])
+def test_code_that_decides_the_content_decides_the_name(room, monkeypatch, tmp_path):
+    build = import_module("crmlab.mart.build")
+    monkeypatch.setattr(build, "__file__", str(tmp_path / "mart" / "build.py"))
+    (tmp_path / room).mkdir(parents=True)
+    codes = {build._code()}
+    for text in ("one", "another"):
+        (tmp_path / room / "rule.py").write_text(text)
+        codes.add(build._code())
+    assert len(codes) == 3
 
 
 # -- it adds up

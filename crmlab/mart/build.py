@@ -23,6 +23,7 @@ from crmlab.mart.worth import Worth
 from crmlab.panel.calendar import month_ends
 
 MONTHLY = ("facts", "customers", "books", "contribution")  # tables of a file a month
+ROOMS = ("policy", "bank", "panel", "measures", "mart")  # whose code decides what a snapshot holds
 LIBRARIES = ["crmlab", "polars", "narwhals", "duckdb", "dataframely"]
 Progress = Callable[[str, int, int], None]
 
@@ -79,11 +80,8 @@ def _name(bank: Bank) -> str:
 
 
 def _code() -> str:
-    package = Path(rules.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(
-        path for room in ("bank", "panel", "measures", "mart") for path in (package / room).rglob("*.py")
-    ):
+    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    for path in sorted(path for room in ROOMS for path in (package / room).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
