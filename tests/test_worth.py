@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 import crmlab as crm
-from crmlab import simulate
+from crmlab import policy, simulate
+from tests import banks
 
 COMPONENTS = ["margin", "fee", "service_cost", "expected_loss"]
 AUM = ["deposits", "wealth", "insurance"]
@@ -116,3 +117,35 @@ def test_files_of_key_customers_lack_what_was_left_out(mart, sample_bank):
     ).all()
     for row in found.iter_rows(named=True):
         assert set(row["missing"].split(", ")) <= set(row["field"] or []), row
+
+
+TIERS = """
+[[tiers]]
+name = "tier"
+{}
+levels = [{{ name = "basic" }}, {{ name = "gold", from = "200" }}, {{ name = "platinum", from = "400" }}]
+[completeness]
+key_tiers = ["platinum"]
+"""
+PLAIN, WEIGHTED = 'on = "aum_average"', 'on = "weighted_average"\nweights = { deposits = "1", wealth = "0.5" }'
+MARCH = {"C1": "platinum", "C2": None, "C4": "platinum", "C5": "basic", "C6": "platinum"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "as_of", "expected"),
+    [
+        # What is on C2's account is not known, which is not nothing.
+        (PLAIN, date(2024, 3, 31), MARCH),
+        # C6's fund of 530 counts half; C1's loan is no asset and needs no weight.
+        (WEIGHTED, date(2024, 3, 31), MARCH | {"C6": "gold"}),
+        # C1 averaged 394.83 in February, and 445.00 in the days of March so far, at whose end the tier is assessed.
+        (PLAIN, date(2024, 3, 15), MARCH | {"C1": "gold"}),
+    ],
+)
+def test_tiers_of_six_customers(tmp_path, rule, as_of, expected):
+    (tmp_path / "policy.toml").write_text(TIERS.format(rule), "utf-8")
+    rules = policy.load(tmp_path / "policy.toml")
+    mart = crm.build(banks.six(tmp_path / "six"), as_of, tmp_path / "mart", policy=rules)
+    assert dict(mart.page("worth").select("customer_no", "tier").rows()) == expected
+    ends = mart.page("deviations")["month"].unique().to_list()
+    assert ends == ([as_of] if as_of.day == 31 else [])  # the quarter ends with its last day

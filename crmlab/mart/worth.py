@@ -49,6 +49,10 @@ class Worth:
         self.months: list[date] = []
         self.monthly: list[pl.DataFrame] = []
         self.assets: list[pl.DataFrame] = []
+        is_aum = pl.col("line").cast(pl.String).is_in(self.lines_of["aum"])
+        products = bank.table("products").filter(is_aum)
+        accounts = bank.table("accounts").join(products, on="product_id", how="semi")
+        self.aum_accounts = accounts.select("account_id").collect()["account_id"].implode()
         self.keepers: list[pl.DataFrame] = []
         self.cubes: list[pl.DataFrame] = []
         self.year: list[pl.DataFrame] = []
@@ -67,8 +71,8 @@ class Worth:
         if month.month % 3 == 0:
             self.keepers.append(panel.keepers(self.bank, min(month, self.bank.as_of)).with_columns(month=pl.lit(month)))
         if self.classes:
-            parts = parts_of(facts, self.classes, self.bank)
-            assets = customers_of(parts, month, self.classes, self.bank)
+            held = facts.filter(pl.col("account_id").is_in(self.aum_accounts))
+            assets = customers_of(parts_of(held, self.classes, self.bank), month, self.classes, self.bank)
             self.assets.append(assets.select("customer_id", "month", "line", "balance_days", "days"))
         for measure, of in self.lines_of.items():
             held = books.filter(pl.col("line").is_in(of)).group_by(KEYS).agg(pl.col("closing", *FLOWS).sum())
@@ -133,15 +137,24 @@ class Worth:
         )
 
     def _ranks(self, rule: TierRule, monthly: pl.DataFrame) -> pl.DataFrame:
-        """Where each customer stood at the last assessment; nobody does before the first one."""
-        kept = pl.col("month") > max(set(self.months) - set(monthly["month"]), default=date.min)
-        rows = monthly.filter(kept)  # a month in which nobody was with the bank begins every history anew
+        """Where each customer stood at the last assessment; nobody does before the first one, or without an average."""
+        is_average = rule.on in ("aum_average", "weighted_average")
+        rows = monthly.filter(pl.col("n_without_average") == 0) if is_average else monthly
         if rule.on == "weighted_average":
-            kinds = self.people.select("customer_id", "kind")
-            rows = tiers.weighted(pl.concat(self.assets).filter(kept), rule).join(kinds, on="customer_id", how="left")
+            rows = self._weighted(rows, rule)
+        # A month in which nobody was with the bank, or all averages are unknown, begins every history anew.
+        begins = pl.col("month") > max(set(self.months) - set(rows["month"]), default=date.min)
+        rows = rows.filter(begins, pl.col("month") <= self.bank.as_of)  # assessed at the end of a month, not within it
         if not rows["month"].dt.month().is_in(rule.assessed).any():
             return pl.DataFrame(schema=UNRANKED)
         return tiers.near(tiers.history(tiers.values(rows, rule), rule), rule)
+
+    def _weighted(self, rows: pl.DataFrame, rule: TierRule) -> pl.DataFrame:
+        """The rows with the weighted balance-days of each customer's AUM in place of the plain ones."""
+        assets = pl.concat(self.assets).join(self.people.select("customer_id", "kind"), on="customer_id", how="left")
+        held = tiers.weighted(assets, rule).select("customer_id", "month", "balance_days")
+        rows = rows.drop("balance_days").join(held, on=["customer_id", "month"], how="left")
+        return rows.with_columns(pl.col("balance_days").fill_null(0))
 
     def _standings(self, monthly: pl.DataFrame, ranks: list[pl.DataFrame]) -> pl.DataFrame:
         """A row a customer: the last year's contribution and points, the year's before, tier, grade and thresholds."""
@@ -166,7 +179,7 @@ class Worth:
         ends = monthly.filter(pl.col("month").dt.month() % 3 == 0)
         if ends.is_empty():
             return pl.DataFrame(schema=NO_DEVIATION)
-        found = deviation.table(ends, ["customer_id"], self.bank.policy)
+        found = deviation.table(ends, ["customer_id"], self.bank.policy).filter("is_quarter_end")
         return (
             found.join(self.people, on="customer_id", how="left")
             .join(pl.concat(self.keepers), on=["customer_id", "month"], how="left")
