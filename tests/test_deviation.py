@@ -97,6 +97,12 @@ def test_only_a_quarter_that_was_there_to_its_end_ends():
     )
 
 
+def test_a_balance_that_is_not_known_is_not_zero():
+    row = book([(1, "A", "deposits", SEPTEMBER, 0, 0, 30, 0)]).with_columns(n_without_balance=pl.lit(1))
+    found = deviation.table(row, policy=POLICY)
+    assert found.select("average", "deviation", "is_spike").row(0) == (None, None, None)
+
+
 def test_a_trillion_sized_book_does_not_wrap():
     rows = [(1, "A", "deposits", SEPTEMBER, 2 * 10**16, 30 * 10**16, 30, 0)]
     found = deviation.table(book(rows), policy=POLICY)

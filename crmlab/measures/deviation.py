@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import polars as pl
 
 from crmlab import policy as rules
+from crmlab.bank.columns import MILLION
 from crmlab.errors import InputError
 from crmlab.measures.given import named
 from crmlab.panel.exact import half_even
 
-MILLION = 10**6
 NEEDED = ["month", "closing", "balance_days", "days"]
+UNKNOWN = ["n_without_balance", "n_without_average"]
 
 
 def table(
@@ -26,7 +27,7 @@ def table(
     ----------
     rows
         Of the lines to look at (AUM, deposits), as `panel.customers` or `panel.books` give them: month, closing,
-        balance_days, days, the columns of `by`, and optionally n_without_average.
+        balance_days, days, the columns of `by`, and optionally n_without_balance and n_without_average.
     by
         Columns to tell apart; none for all rows together.
     policy
@@ -58,7 +59,7 @@ def table(
     names = rows.lazy().collect_schema().names()
     named(names, [*groups, *NEEDED], "deviation.table")
     policy = policy or rules.load()
-    lacking = pl.col("n_without_average") if "n_without_average" in names else pl.lit(0)
+    lacking = pl.sum_horizontal(pl.lit(0), *(name for name in UNKNOWN if name in names))
     sums = (
         rows.lazy()
         .group_by(*groups, "month")
@@ -91,7 +92,7 @@ def table(
 
 def _exceeds(policy: rules.Policy) -> pl.Expr:
     """Whether closing exceeds the average by so much, in whole numbers: all of it times the month's days."""
-    least = int(policy.deviation.least.scaleb(policy.digits(policy.base_currency)))
+    least = policy.minor(policy.deviation.least, policy.base_currency)
     days, average = pl.col("days").cast(pl.Int128), pl.col("balance_days").cast(pl.Int128)
     beyond = pl.col("closing").cast(pl.Int128) * days - average
     return (beyond * MILLION >= average * policy.deviation.flag) & (beyond >= days * least)
