@@ -113,6 +113,14 @@ def test_the_bridge_closes_in_both_grains(six):
         assert frame.filter(pl.col("closing") != IDENTITY).is_empty()
 
 
+def test_customers_by_asset_class_have_the_line_where_there_is_none(tmp_path):
+    classes = {"P-CUR": "demand money", "P-FUND": "equity fund"}
+    products = [row | {"asset_class": classes.get(row["product_id"], "")} for row in banks.PRODUCTS]
+    bank = crm.read(banks.six(tmp_path / "x", products=products), as_of="2024-03-31", landed=tmp_path / "landed")
+    told = crm.panel.customers(crm.panel.facts(bank), bank, by="asset_class").collect()
+    assert set(told["line"]) == {"demand money", "equity fund", "loans"}
+
+
 def test_each_opening_is_the_closing_before(six):
     _, facts, customers = six
     for frame, key, on in ((facts, ["account_id"], "starts_on"), (customers, ["customer_id", "line"], "month")):

@@ -61,7 +61,7 @@ def customers(facts: pl.LazyFrame, bank: Bank, by: str = "line") -> pl.LazyFrame
     InputError
         Where an exchange rate is missing; currency and date are named.
     """
-    of = register(bank)
+    of = register(bank, by)
     return pl.concat(
         [customers_of(parts_of(frame, of, bank), month, of, bank) for month, frame in by_month(facts)]
     ).lazy()
