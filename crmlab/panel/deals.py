@@ -30,7 +30,7 @@ def deals(bank: Bank) -> pl.DataFrame:
     opened = accounts.select("account_id", "opened_on")
     moving = (
         pl.concat([made.join(touched, on="account_id", how="semi"), *changes], how="diagonal")
-        .join(opened, on="account_id")
+        .join(opened, on="account_id", maintain_order="left")
         .with_columns(pl.max_horizontal("from_on", "opened_on").alias("from_on"))
         .sort("account_id", "from_on", maintain_order=True)
         .with_columns(pl.col("rate", "priced_on", "is_accruing", "status").forward_fill().over("account_id"))

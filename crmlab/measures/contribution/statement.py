@@ -176,9 +176,9 @@ def _n_unpriced(terms: Terms, facts: pl.LazyFrame) -> int:
 def _lines(ledger: Ledger, facts: pl.DataFrame, month: date, currency: str | None) -> pl.DataFrame:
     bank, kept = ledger.bank, ledger.bank.policy.contribution.components
     rows = _earned(ledger, facts, month, currency)
-    before = {name: rows[name].sum() for name in kept if name != "tax"}
-    _fits(rows, month, [*before, "points", "points_owner"])
+    _fits(rows, month, [*(name for name in kept if name != "tax"), "points", "points_owner"])
     rows = taxed(rows, bank.policy)
+    before = {name: rows[name].sum() for name in kept}
     shared = rows["is_shared"]
     if shared.any():
         money = [name for name in (*kept, "points") if name not in OWNERS]

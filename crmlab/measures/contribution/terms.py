@@ -18,10 +18,11 @@ DAY_BITS = 20
 class Terms(NamedTuple):
     """States of accounts in the order of account and day, and the few kinds (line and currency) they are of.
 
-    `states`: account_id, from_on, kind (place in `kinds`), client (rate in millionths; null if unknown), ftp (of a term
-    deal, else null), risk (PD × LGD, millionths of millionths), limit. `kinds`: line, currency, and what the policy
-    says of them. `is_priced` is False where the bank delivers no curve. `numbers` tell account and day of each state in
-    one, `firsts` the place of each account's first state, `laters` the places of all other states.
+    `states`: account_id, from_on, kind (place in `kinds`), client (rate in millionths; null if unknown, 0 while nothing
+    accrues), ftp (of a term deal, else null), risk (PD × LGD, millionths of millionths), limit, is_accruing. `kinds`:
+    line, currency, and what the policy says of them. `is_priced` is False where the bank delivers no curve. `numbers`
+    tell account and day of each state in one, `firsts` the place of each account's first state, `laters` the places of
+    all other states.
     """
 
     states: pl.DataFrame
@@ -193,5 +194,5 @@ def places(terms: Terms, rows: pl.DataFrame, month: date) -> np.ndarray:
 
 
 def _numbers(account: np.ndarray, day: pl.Series) -> np.ndarray:
-    """Account and day as one number; the days of a bank lie after 1900."""
+    """Account and day as one number; of the days before 1970, which all count as the first, the last state holds."""
     return account.astype(np.int64) << DAY_BITS | np.maximum(day.to_physical().to_numpy().astype(np.int64), 0)
