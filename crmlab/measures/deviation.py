@@ -26,8 +26,9 @@ def table(
     Parameters
     ----------
     rows
-        Of the lines to look at (AUM, deposits), as `panel.customers` or `panel.books` give them: month, closing,
-        balance_days, days, the columns of `by`, and optionally n_without_balance and n_without_average.
+        Of the lines to look at (AUM, deposits), as `panel.customers` gives them: month, closing, balance_days, days,
+        the columns of `by`, and optionally n_without_balance and n_without_average. `panel.books` do not count what
+        is not known: with them, an account that states month ends only looks like a spike.
     by
         Columns to tell apart; none for all rows together.
     policy
