@@ -247,8 +247,8 @@ class Worth:
     def _moves(self, measure: str, monthly: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
         """A row a customer and manager, the months side by side, flows since the beginning of history.
 
-        Tier and segment are those of the snapshot's day, none for who is gone: a bridge by them tells what today's tiers
-        were made of, not how a tier moved.
+        Tier and segment are those of the snapshot's day, none for who is gone: a bridge by them tells what today's
+        tiers were made of, not how a tier moved.
         """
         frames = self.moves[measure]
         rows = pl.concat([frame.select(KEYS) for frame in frames]).unique().sort(KEYS).with_row_index("row")
