@@ -145,6 +145,43 @@ def tier(levels: str, more: str = "") -> str:
     return f'[[tiers]]\nname = "tier"\non = "aum_average"\n{more}\nlevels = [{levels}]\n'
 
 
+def segments(*rows: str, activity: str = '{name = "all"}', more: str = "") -> str:
+    """A policy of one level of earning, its rows from line 5 on; a row is name, activity, growth."""
+    head = f'[segments]\nactivity_levels = [{activity}]\nearning_levels = [{{name = "any"}}]\n{more}\n'
+    return head + "".join(
+        f'[[segments.rows]]\nname = "{name}"\nactivity = {names}\nearning = ["any"]\ngrowth = {growth}\n'
+        f'means = "Is."\ndo = "Do."\n'
+        for name, names, growth in (row.split("|") for row in rows)
+    )
+
+
+ALL = 'Rest|["all"]|["falling", "steady", "rising"]'
+TWO = '{name = "asleep"}, {name = "awake", within = 60}'
+
+
+def test_segments_of_a_bank_stand_in_place_of_ours(tmp_path):
+    text = segments(
+        'Up|["awake"]|["rising"]',
+        'Else|["awake"]|["falling", "steady"]',
+        'Out|["asleep"]|["falling", "steady", "rising"]',
+        activity=TWO,
+        more="contribution_months = 12",
+    )
+    rules = policy(tmp_path, text).segmentation
+    assert [(level.name, level.within) for level in rules.activity] == [("asleep", None), ("awake", 60)]
+    assert [row.name for row in rules.rows] == ["Up", "Else", "Out"]
+    assert rules.rows[1].cells() == [("awake", "any", "falling"), ("awake", "any", "steady")]
+    assert rules.contribution_months == 12
+
+
+def test_our_segments_are_seven_to_nine_and_cover_27_cells_once():
+    rules = crm.policy.load().segmentation
+    cells = [cell for row in rules.rows for cell in row.cells()]
+    assert 7 <= len(rules.rows) <= 9
+    assert len(cells) == len(set(cells)) == len(rules.activity) * len(rules.earning) * len(crm.policy.GROWTH) == 27
+    assert all(text.endswith(".") for row in rules.rows for text in (row.means, row.do))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -259,6 +296,59 @@ def tier(levels: str, more: str = "") -> str:
         (tier('\n{name = "a"},\n{name = "b", from = "x"},\n'), "line 7: levels.from is 'x'; write an amount"),
         (tier('{name = "a"}'), "key_tiers names 'platinum'. Known: a"),
         (STARS + STARS.partition("[comp")[0], "line 15: tiers have two rules of the name star"),
+        ("[growth]\nmonths = 0\n", "line 2: months is 0; write a whole number of at least 1"),
+        ('[growth]\nchange = "10"\n', "line 2: change is '10'; write a share from 0 to 1"),
+        (
+            segments(ALL, 'Top|["all"]|["rising"]'),
+            r"line 12: rows put cell \(all, any, rising\) into two, Rest and Top",
+        ),
+        (
+            segments('Rest|["awake"]|["falling", "steady", "rising"]', 'Out|["asleep"]|["steady"]', activity=TWO),
+            r"line 5: rows leave 2 of 6 cells out \(first: asleep, any, falling\); put each into one",
+        ),
+        (segments(ALL, ALL), "line 12: rows have two segments of the name Rest"),
+        (segments('Rest|["al"]|["steady"]'), "line 7: rows.activity names 'al'. Did you mean all?"),
+        (segments('Rest|["all"]|["stedy"]'), "line 9: rows.growth names 'stedy'. Did you mean steady?"),
+        (segments('Rest|[]|["steady"]'), "line 7: rows.activity is ..; write a list of names"),
+        (
+            segments(ALL).replace('means = "Is."', 'mean = "Is."'),
+            "line 10: rows.mean is not a rule. Did you mean means?",
+        ),
+        (segments(ALL).replace('do = "Do."', ""), "line 5: rows.do is missing; write it"),
+        (segments(ALL).replace('"Do."', '" "'), "line 11: rows.do is ' '; write a text in quotes"),
+        ("[segments]\nrows = []\n", "line 2: rows is ..; write a list of segments"),
+        (
+            segments(ALL, activity='{name = "all", within = 9}'),
+            "line 2: activity_levels begin with all, which has a bound",
+        ),
+        (
+            segments(ALL, activity='{name = "all"}, {name = "b"}'),
+            "activity_levels leave b without a bound; write within",
+        ),
+        (
+            segments(ALL, activity=f'{TWO}, {{name = "up", within = 60}}'),
+            "activity_levels have awake and up overlap; write the lowest level first",
+        ),
+        (segments(ALL, activity=f"{TWO}, {TWO}"), "activity_levels have two levels of the name asleep"),
+        (
+            segments(ALL, activity='{name = "all"}, {name = "b", within = 0}'),
+            "within is 0; write a whole number of at least 1",
+        ),
+        (segments(ALL, activity="3"), "line 2: activity_levels has 3; write a table with name"),
+        ("[segments]\nearning_levels = []\n", "line 2: earning_levels is ..; write a list of levels"),
+        (
+            '[segments]\nearning_levels = [{name = "l"}, {name = "high", top = "0.2"}, {name = "mid", top = "0.5"}]\n',
+            "line 2: earning_levels have high and mid overlap",
+        ),
+        ("[life_cycle]\nnew_months = 0\n", "line 2: new_months is 0; write a whole number of at least 1"),
+        ("[groups]\nmax_household = 1\n", "line 2: max_household is 1; write a whole number of at least 2"),
+        ('[groups]\nsurname = "frist"\n', "line 2: surname is 'frist'. Did you mean first?"),
+        ("[funnel]\nsettle_days = -1\n", "line 2: settle_days is -1; write a whole number of at least 0"),
+        ("[clusters]\nk = [2]\n", "line 2: k is .2.; write the fewest and the most, such as .2, 8."),
+        ("[clusters]\nk = [8, 2]\n", "write each number once, from the lowest to the highest"),
+        ("[clusters]\nleast = 15\n", "line 2: least is 15; write a whole number of at least 16"),
+        ('[clusters]\nfloor = "2"\n', "line 2: floor is '2'; write a share from 0 to 1"),
+        ('[profile]\nleast_effect = "-1"\n', "line 2: least_effect is '-1'; write a number of at least 0"),
     ],
 )
 def test_a_wrong_rule_is_named_with_its_line(tmp_path, text, says):
@@ -321,6 +411,24 @@ def test_transfer_prices_in_words():
         ("", "Whoever is more than 10 % below the bound of the level falls at once."),
         ("", "Of the customers of a kind, the best 50 % are B and the best 20 % are A; all others are C."),
         ("", "Key customers are those of the tier platinum, diamond or private."),
+        (
+            "",
+            "At a month's end, who last did something of their own less than 30 days before is active, less than 90 "
+            "days before is quiet and earlier is dormant.",
+        ),
+        (
+            "",
+            "Of the customers of a kind in a month, the best 20 % are high and the best 50 % are middle; all others "
+            "are low.",
+        ),
+        ("", "Slipping: activity quiet or active, earning middle or high, growth falling."),
+        (segments(ALL), "Rest: Is. Do."),
+        (
+            "",
+            "A customer is rising or falling where it changed by at least 10 % of what it was and by at least 1,000 "
+            "CNY, and steady otherwise.",
+        ),
+        ("", "A household has at most 6 customers."),
         (STARS, "It is assessed at the end of June and December on the points of the last 6 months."),
         (
             STARS,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crmlab.errors import InputError, near_miss
 from crmlab.policy import rules
+from crmlab.policy.customers import clusters, funnel, groups, growth, life_cycle, profile, segmentation
 from crmlab.policy.earning import contribution, pricing
 from crmlab.policy.rules import Policy, Segment
 from crmlab.policy.source import MILLION, Source
@@ -89,6 +90,13 @@ def _policy(source: Source) -> Policy:
         deviation=rules.Deviation(source.share("deviation", "flag"), source.money("deviation", "least")),
         tiers=tier_rules,
         completeness=completeness(source, tier_rules[0]),
+        growth=growth(source, base_digits),
+        segmentation=segmentation(source, base_digits),
+        life_cycle=life_cycle(source),
+        groups=groups(source),
+        funnel=funnel(source),
+        clusters=clusters(source),
+        profile=profile(source),
         hash=hashlib.sha256(json.dumps(source.rules, sort_keys=True, default=str).encode()).hexdigest(),
     )
 

@@ -17,6 +17,8 @@ KINDS = ("retail", "small business", "corporate", "institution")
 FIVE_GRADES = ("normal", "special mention", "substandard", "doubtful", "loss")
 POINT_BASES = ("average", "fee", "transaction")
 TIER_VALUES = ("aum_average", "contribution", "points", "weighted_average")
+GROWTH = ("falling", "steady", "rising")
+WORDS_OF_A_NAME = ("first", "last")
 # What of a customer may be missing and is not merely true of today; a contact person is a row of another table.
 FIELDS = (
     "branch_id", "name", "national_id", "mobile", "address", "birth_on", "founded_on", "industry", "referred_by_id",
@@ -135,6 +137,92 @@ class Completeness:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """When average AUM rises or falls: by `change` of what it was and by `least`, at least; else it is steady."""
+
+    months: int  # the last so many months are held against as many before them
+    change: int  # millionths of the average before
+    least: int  # minor units of the base currency
+
+
+@dataclass(frozen=True)
+class ActivityLevel:
+    """How long ago a customer last did something."""
+
+    name: str
+    within: int | None  # fewer days than this before the month's end; the lowest level has no bound
+
+
+@dataclass(frozen=True)
+class DynamicSegment:
+    """A named box of cells activity × earning × growth, with what it means and what to do about it."""
+
+    name: str
+    activity: tuple[str, ...]
+    earning: tuple[str, ...]
+    growth: tuple[str, ...]
+    means: str
+    do: str
+
+    def cells(self) -> list[tuple[str, str, str]]:
+        """The (activity, earning, growth) cells of the box."""
+        return list(product(self.activity, self.earning, self.growth))
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """How active customers are, what they earn the bank, and the segments these make together with growth."""
+
+    contribution_months: int  # earning is the contribution of so many months
+    activity: tuple[ActivityLevel, ...]  # lowest first
+    earning: tuple[Level, ...]  # lowest first; by rank within kind and month, or by amount
+    rows: tuple[DynamicSegment, ...]  # together each cell once
+
+
+@dataclass(frozen=True)
+class LifeCycle:
+    """How long a customer is new, and how long won back."""
+
+    new_months: int
+    won_back_months: int
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What keeps a household small."""
+
+    max_household: int
+    surname: str  # which word of a name it is: "first" or "last"
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """When a lead may be judged."""
+
+    settle_days: int  # a younger one is counted, not judged
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """How behaviour clusters are sought, and when they are to be relied on."""
+
+    k: tuple[int, int]  # the fewest and the most clusters of a kind
+    resamples: int
+    floor: int  # millionths of the adjusted Rand index: below it a result is not to be relied on
+    least: int  # fewer customers of a kind are not clustered
+    seed: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is worth telling of a group."""
+
+    least_effect: int  # millionths of an effect size
+    spending_months: int
+    salary_months: int  # who had a salary in so many months has one
+
+
+@dataclass(frozen=True)
 class Policy:
     """One bank's rules; `hash` names all of them together."""
 
@@ -156,6 +244,13 @@ class Policy:
     deviation: Deviation
     tiers: tuple[TierRule, ...]
     completeness: Completeness
+    growth: Growth
+    segmentation: Segmentation
+    life_cycle: LifeCycle
+    groups: Groups
+    funnel: Funnel
+    clusters: Clusters
+    profile: Profile
     hash: str
 
     def digits(self, currency: str) -> int:

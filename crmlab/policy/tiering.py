@@ -14,16 +14,16 @@ KEYS = ("name", "on", "months", "assessed", "buffer", "confirm", "near", "weight
 def tiers(source: Source, base_digits: int) -> tuple[TierRule, ...]:
     """The rules ``[[tiers]]``, the first of them the tier and the second the grade."""
     rules = tuple(_rule(source, n, base_digits) for n in range(len(source.rows("tiers", of="rules"))))
-    _named_once(source, ("tiers",), [rule.name for rule in rules], "rules")
+    named_once(source, ("tiers",), [rule.name for rule in rules], "rules")
     return rules
 
 
 def completeness(source: Source, tier: TierRule) -> Completeness:
     """The rules under ``[completeness]``, for levels of the rule `tier`."""
     top = "completeness"
-    levels = tuple(level.name for level in tier.levels)
+    names = tuple(level.name for level in tier.levels)
     return Completeness(
-        key_tiers=source.names(top, "key_tiers", known=levels),
+        key_tiers=source.names(top, "key_tiers", known=names),
         fields=source.table(
             top,
             "fields",
@@ -36,7 +36,7 @@ def completeness(source: Source, tier: TierRule) -> Completeness:
 
 def _rule(source: Source, n: int, base_digits: int) -> TierRule:
     here = ("tiers", n)
-    given = _row(source, here, KEYS, ("name", "on", "levels"))
+    given = row_of(source, here, KEYS, ("name", "on", "levels"))
     on = source.one_of(*here, "on", known=TIER_VALUES)
     if ("weights" in given) != (on == "weighted_average"):
         raise source.error(
@@ -51,11 +51,12 @@ def _rule(source: Source, n: int, base_digits: int) -> TierRule:
         confirm=source.whole(*here, "confirm", least=1) if "confirm" in given else 1,
         near=source.share(*here, "near") if "near" in given else 0,
         weights=source.table(*here, "weights", read=source.factor) if "weights" in given else {},
-        levels=_levels(source, (*here, "levels"), POINT_DIGITS if on == "points" else base_digits),
+        levels=levels(source, (*here, "levels"), POINT_DIGITS if on == "points" else base_digits),
     )
 
 
-def _row(source: Source, path: tuple, known: tuple[str, ...], needed: tuple[str, ...]) -> dict:
+def row_of(source: Source, path: tuple, known: tuple[str, ...], needed: tuple[str, ...]) -> dict:
+    """A table within a list, once it has the keys it needs and no other than it may have."""
     row = source.value(*path)
     if not isinstance(row, dict):
         raise source.error(path, f"has {row!r}; write a table with {', '.join(needed)}.")
@@ -68,19 +69,20 @@ def _row(source: Source, path: tuple, known: tuple[str, ...], needed: tuple[str,
     return row
 
 
-def _levels(source: Source, path: tuple, digits: int) -> tuple[Level, ...]:
-    levels = tuple(_level(source, (*path, n), digits) for n in range(len(source.rows(*path, of="levels"))))
-    _named_once(source, path, [level.name for level in levels], "levels")
-    if levels[0].lower is not None or levels[0].top is not None:
-        raise source.error((*path, 0), f"begin with {levels[0].name}, which has a bound; begin with one that has none.")
-    if any(level.lower is not None for level in levels) and any(level.top is not None for level in levels):
+def levels(source: Source, path: tuple, digits: int) -> tuple[Level, ...]:
+    """Levels by amount or by rank, the lowest first; amounts in a unit of which so many digits make a whole."""
+    found = tuple(_level(source, (*path, n), digits) for n in range(len(source.rows(*path, of="levels"))))
+    named_once(source, path, [level.name for level in found], "levels")
+    if found[0].lower is not None or found[0].top is not None:
+        raise source.error((*path, 0), f"begin with {found[0].name}, which has a bound; begin with one that has none.")
+    if any(level.lower is not None for level in found) and any(level.top is not None for level in found):
         raise source.error(path, "mix amounts (from, above) and shares (top); write one of the two in all of them.")
-    for n, (below, above) in enumerate(pairwise(levels), 1):
+    for n, (below, above) in enumerate(pairwise(found), 1):
         if above.lower is None and above.top is None:
             raise source.error((*path, n), f"leave {above.name} without a bound; write from, above or top.")
         if n > 1 and not _is_above(below, above):
             raise source.error((*path, n), f"have {below.name} and {above.name} overlap; write the lowest level first.")
-    return levels
+    return found
 
 
 def _is_above(below: Level, above: Level) -> bool:
@@ -88,7 +90,7 @@ def _is_above(below: Level, above: Level) -> bool:
 
 
 def _level(source: Source, path: tuple, digits: int) -> Level:
-    given = _row(source, path, ("name", *BOUNDS), ("name",))
+    given = row_of(source, path, ("name", *BOUNDS), ("name",))
     name, bounds = source.text_of(*path, "name"), [key for key in BOUNDS if key in given]
     if len(bounds) > 1:
         raise source.error(path, f"give {name} two bounds, {bounds[0]} and {bounds[1]}; write one.")
@@ -100,7 +102,8 @@ def _level(source: Source, path: tuple, digits: int) -> Level:
     return Level(name, source.minor(*at, digits=digits) + (bounds[0] == "above"), None)
 
 
-def _named_once(source: Source, path: tuple, names: list[str], what: str) -> None:
+def named_once(source: Source, path: tuple, names: list[str], what: str) -> None:
+    """Stop where two rows of a list have the same name."""
     for n, name in enumerate(names):
         if name in names[:n]:
             raise source.error((*path, n), f"have two {what} of the name {name}; name each differently.")

@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import polars as pl
 
+from crmlab.policy.phrases import amount, capital_first, counted, joined, minor, money, percent, plain, verb
 from crmlab.policy.rules import Policy, TierRule
 from crmlab.policy.source import MILLION
+from crmlab.policy.words_customers import customer_words
 
 VALUES = {
     "aum_average": "the average AUM of {}",
@@ -41,6 +43,7 @@ def words(policy: Policy) -> list[str]:
         **{f"Tiers: {rule.name}": _tier(policy, rule) for rule in policy.tiers},
         "Completeness": _completeness(policy),
         "Deviation": _deviation(policy),
+        **customer_words(policy),
     }
     return [line for heading, said in sections.items() for line in section(heading, said)]
 
@@ -53,7 +56,7 @@ def section(heading: str, sentences: Iterable[str]) -> list[str]:
     >>> section("Points", ["There are none."])
     ['Points', '  There are none.', '']
     """
-    return [heading, *(f"  {_capital_first(sentence)}" for sentence in sentences), ""]
+    return [heading, *(f"  {capital_first(sentence)}" for sentence in sentences), ""]
 
 
 def prices(policy: Policy, curve: pl.DataFrame) -> list[str]:
@@ -86,41 +89,41 @@ def prices(policy: Policy, curve: pl.DataFrame) -> list[str]:
 
 
 def _price(policy: Policy, line: str, row: dict) -> str:
-    months, on, rate = row["term_months"], row["on"], _percent(row["rate"])
-    deal = f"of {_counted(months, 'month')} made on {on}" if months else f"on demand on {on}"
+    months, on, rate = row["term_months"], row["on"], percent(row["rate"])
+    deal = f"of {counted(months, 'month')} made on {on}" if months else f"on demand on {on}"
     is_owed = policy.lines[row["line"]] == "loans"
     earned = f"the client rate less {rate} (FTP)" if is_owed else f"{rate} (FTP) less the client rate"
-    return f"{_capital_first(line)} in {row['currency']} {deal} {_verb([line], 'earn')} {earned}."
+    return f"{capital_first(line)} in {row['currency']} {deal} {verb([line], 'earn')} {earned}."
 
 
 def _lines(policy: Policy) -> list[str]:
     kinds = {class_: policy.lines_of(class_) for class_ in ("loans", "services")}
     aum = policy.lines_of("deposits", "investments")
-    said = [f"{_all(aum)} {_verb(aum, 'make')} up AUM."] if aum else []
-    return said + [f"{_all(lines)} {_verb(lines, 'count')} as {class_}." for class_, lines in kinds.items() if lines]
+    said = [f"{joined(aum)} {verb(aum, 'make')} up AUM."] if aum else []
+    return said + [f"{joined(lines)} {verb(lines, 'count')} as {class_}." for class_, lines in kinds.items() if lines]
 
 
 def _extracts(policy: Policy) -> list[str]:
     return [
         f"Sums over several currencies are in {policy.base_currency}.",
-        f"A table of which more than {_percent(round(policy.max_reject_share * MILLION))} is rejected is not loaded.",
-        f"A recorded balance may differ from its flows by up to {_amount(policy.tolerance)} of its currency.",
+        f"A table of which more than {percent(round(policy.max_reject_share * MILLION))} is rejected is not loaded.",
+        f"A recorded balance may differ from its flows by up to {amount(policy.tolerance)} of its currency.",
     ]
 
 
 def _activity(policy: Policy) -> list[str]:
     return [
-        f"A sign of life is a transaction of the kind {_all(policy.activity_kinds, 'or')} that the "
-        f"{_all(policy.activity_initiators, 'or')} initiated.",
-        f"A customer without one for {_counted(policy.activity_window_days, 'day')} is not active.",
+        f"A sign of life is a transaction of the kind {joined(policy.activity_kinds, 'or')} that the "
+        f"{joined(policy.activity_initiators, 'or')} initiated.",
+        f"A customer without one for {counted(policy.activity_window_days, 'day')} is not active.",
         f"Churn: {policy.churn_words.rstrip('.')}.",
-        f"A single credit from outside of at least {_money(policy, policy.large_inflow)} is a large inflow.",
+        f"A single credit from outside of at least {money(policy, policy.large_inflow)} is a large inflow.",
     ]
 
 
 def _rfm(policy: Policy) -> list[str]:
     return [
-        f"What happened in the last {_counted(policy.rfm_window_days, 'day')} is scored in {policy.rfm_bands} bands, "
+        f"What happened in the last {counted(policy.rfm_window_days, 'day')} is scored in {policy.rfm_bands} bands, "
         f"{policy.rfm_bands} the best.",
         *(
             f"{segment.name} have recency {_range(segment.r)}, frequency {_range(segment.f)} "
@@ -135,15 +138,15 @@ def _margin(policy: Policy) -> list[str]:
     without = [line for line in policy.lines if line not in pricing.curves]
     return [
         *(
-            f"{line} {_verb([line], 'earn')} their margin on the curve of {curve}."
+            f"{line} {verb([line], 'earn')} their margin on the curve of {curve}."
             for line, curve in pricing.curves.items()
         ),
-        *([f"{_all(without)} {_verb(without, 'bear')} no margin."] if without else []),
-        f"Curves are read at {_all([str(tenor) for tenor in pricing.tenors])} months, a deal at the longest of these "
+        *([f"{joined(without)} {verb(without, 'bear')} no margin."] if without else []),
+        f"Curves are read at {joined([str(tenor) for tenor in pricing.tenors])} months, a deal at the longest of these "
         "that is not beyond its term.",
-        f"An overdraft bears {_percent(pricing.overdraft_rate)} a year and is funded on the curve of "
+        f"An overdraft bears {percent(pricing.overdraft_rate)} a year and is funded on the curve of "
         f"{pricing.overdraft_curve}.",
-        f"No client interest accrues beyond {_counted(pricing.accrual_days, 'day')} overdue.",
+        f"No client interest accrues beyond {counted(pricing.accrual_days, 'day')} overdue.",
         f"A year of interest has {_days(pricing.day_count)}; it has 365 days in any other currency.",
     ]
 
@@ -152,11 +155,11 @@ def _commission(policy: Policy) -> list[str]:
     rules = policy.contribution
     return [
         *(
-            f"{line} {_verb([line], 'yield')} {_percent(rate)} a year of the average balance in commission."
+            f"{line} {verb([line], 'yield')} {percent(rate)} a year of the average balance in commission."
             for line, rate in rules.commission_on_balance.items()
         ),
         *(
-            f"{line} {_verb([line], 'yield')} {_percent(rate)} of what is spent in commission."
+            f"{line} {verb([line], 'yield')} {percent(rate)} of what is spent in commission."
             for line, rate in rules.commission_on_turnover.items()
         ),
     ] or ["There is no commission."]
@@ -164,13 +167,13 @@ def _commission(policy: Policy) -> list[str]:
 
 def _cost(policy: Policy) -> list[str]:
     rules = policy.contribution
-    cost = {channel: _minor(policy, amount) for channel, amount in rules.cost.items()}
-    saved = {channel: _minor(policy, rules.cost["counter"] - rules.cost[channel]) for channel in ("online", "mobile")}
+    cost = {channel: minor(policy, units) for channel, units in rules.cost.items()}
+    saved = {channel: minor(policy, rules.cost["counter"] - rules.cost[channel]) for channel in ("online", "mobile")}
     return [
-        *(f"A transaction in the channel {channel} costs {amount}." for channel, amount in cost.items()),
+        *(f"A transaction in the channel {channel} costs {said}." for channel, said in cost.items()),
         f"In place of one at the counter, an online transaction saves {saved['online']}, "
         f"a mobile one {saved['mobile']}.",
-        f"{_percent(rules.substituted_share)} of online and mobile transactions are in place of one at the counter.",
+        f"{percent(rules.substituted_share)} of online and mobile transactions are in place of one at the counter.",
     ]
 
 
@@ -178,13 +181,13 @@ def _loss(policy: Policy) -> list[str]:
     rules = policy.contribution
     return [
         "Expected loss is exposure × probability of default × loss given default × days / 365.",
-        *(f"A customer of grade {grade} defaults with {_percent(pd)} a year." for grade, pd in rules.pd.items()),
+        *(f"A customer of grade {grade} defaults with {percent(pd)} a year." for grade, pd in rules.pd.items()),
         *(
-            f"Without a grade, a loan of the class {class_} defaults with {_percent(pd)} a year."
+            f"Without a grade, a loan of the class {class_} defaults with {percent(pd)} a year."
             for class_, pd in rules.pd_by_class.items()
         ),
-        *(f"A default {_secured(collateral)} loses {_percent(lgd)}." for collateral, lgd in rules.lgd.items()),
-        *(f"{_percent(share)} of an undrawn limit of {line} is exposure." for line, share in rules.conversion.items()),
+        *(f"A default {_secured(collateral)} loses {percent(lgd)}." for collateral, lgd in rules.lgd.items()),
+        *(f"{percent(share)} of an undrawn limit of {line} is exposure." for line, share in rules.conversion.items()),
     ]
 
 
@@ -194,17 +197,15 @@ def _secured(collateral: str) -> str:
 
 def _capital(policy: Policy) -> list[str]:
     rules = policy.contribution
-    costs = [
-        f"Capital costs {_percent(rate)} a year of the exposure of {line}." for line, rate in rules.capital.items()
-    ]
-    tax = f"Tax takes {_percent(rules.tax)} of what is left." if rules.tax else "Contribution is before tax."
+    costs = [f"Capital costs {percent(rate)} a year of the exposure of {line}." for line, rate in rules.capital.items()]
+    tax = f"Tax takes {percent(rules.tax)} of what is left." if rules.tax else "Contribution is before tax."
     return [*(costs or ["Contribution bears no cost of capital."]), tax]
 
 
 def _points(policy: Policy) -> list[str]:
     unit = {"average": "{} of average balance", "fee": "{} of fees", "transaction": "transaction"}
     return [
-        f"{line} {_verb([line], 'earn')} {_plain(rate)} points a month for each "
+        f"{line} {verb([line], 'earn')} {plain(rate)} points a month for each "
         f"{unit[basis].format(policy.base_currency)}."
         for line, rates in policy.contribution.points.items()
         for basis, rate in rates.items()
@@ -214,30 +215,30 @@ def _points(policy: Policy) -> list[str]:
 def _tier(policy: Policy, rule: TierRule) -> list[str]:
     span = "the last month" if rule.months == 1 else f"the last {rule.months} months"
     months = [calendar.month_name[month] for month in rule.assessed]
-    when = "every month" if len(months) == 12 else _all(months)
-    weights = [f"{name} counts with {_percent(weight)}" for name, weight in rule.weights.items()]
+    when = "every month" if len(months) == 12 else joined(months)
+    weights = [f"{name} counts with {percent(weight)}" for name, weight in rule.weights.items()]
     return [
         f"It is assessed at the end of {when} on {VALUES[rule.on].format(span)}.",
-        *([f"{_all(weights)}."] if weights else []),
+        *([f"{joined(weights)}."] if weights else []),
         _bounds(policy, rule),
         "A promotion is at once.",
         _fall(rule),
-        *([f"Within {_percent(rule.near)} of a bound a customer is near it."] if rule.near else []),
+        *([f"Within {percent(rule.near)} of a bound a customer is near it."] if rule.near else []),
     ]
 
 
 def _bounds(policy: Policy, rule: TierRule) -> str:
     lowest, *others = rule.levels
     if any(level.top is not None for level in others):
-        tops = [f"the best {_percent(level.top)} are {level.name}" for level in others]
-        return f"Of the customers of a kind, {_all(tops)}; all others are {lowest.name}."
+        tops = [f"the best {percent(level.top)} are {level.name}" for level in others]
+        return f"Of the customers of a kind, {joined(tops)}; all others are {lowest.name}."
     digits, unit = SMALLEST.get(rule.on, (policy.digits(policy.base_currency), policy.base_currency))
-    bounds = [f"from {_amount(Decimal(level.lower).scaleb(-digits))} {unit} {level.name}" for level in others]
-    return f"A customer is {lowest.name}, {_all(bounds)}." if bounds else f"Every customer is {lowest.name}."
+    bounds = [f"from {amount(Decimal(level.lower).scaleb(-digits))} {unit} {level.name}" for level in others]
+    return f"A customer is {lowest.name}, {joined(bounds)}." if bounds else f"Every customer is {lowest.name}."
 
 
 def _fall(rule: TierRule) -> str:
-    how_far = f"more than {_percent(rule.buffer)} below the bound of the level" if rule.buffer else "below the level"
+    how_far = f"more than {percent(rule.buffer)} below the bound of the level" if rule.buffer else "below the level"
     how_often = f"when {rule.confirm} assessments in a row say so" if rule.confirm > 1 else "at once"
     return f"Whoever is {how_far} falls {how_often}."
 
@@ -245,9 +246,9 @@ def _fall(rule: TierRule) -> str:
 def _completeness(policy: Policy) -> list[str]:
     rules = policy.completeness
     return [
-        f"Key customers are those of the {policy.tiers[0].name} {_all(rules.key_tiers, 'or')}.",
+        f"Key customers are those of the {policy.tiers[0].name} {joined(rules.key_tiers, 'or')}.",
         *(
-            f"Of a key customer of the kind {kind} the bank must know {_all(fields)}."
+            f"Of a key customer of the kind {kind} the bank must know {joined(fields)}."
             for kind, fields in rules.fields.items()
             if fields
         ),
@@ -257,8 +258,8 @@ def _completeness(policy: Policy) -> list[str]:
 def _deviation(policy: Policy) -> list[str]:
     rule = policy.deviation
     return [
-        f"A quarter end is a spike where closing exceeds the month's average by at least {_percent(rule.flag)} of it "
-        f"and by at least {_money(policy, rule.least)}."
+        f"A quarter end is a spike where closing exceeds the month's average by at least {percent(rule.flag)} of it "
+        f"and by at least {money(policy, rule.least)}."
     ]
 
 
@@ -266,48 +267,8 @@ def _days(day_count: dict[str, int]) -> str:
     by_days = {
         days: [code for code in day_count if day_count[code] == days] for days in sorted(set(day_count.values()))
     }
-    return _all([f"{days} days in {_all(codes)}" for days, codes in by_days.items()])
+    return joined([f"{days} days in {joined(codes)}" for days, codes in by_days.items()])
 
 
 def _range(bands: tuple[int, int]) -> str:
     return str(bands[0]) if bands[0] == bands[1] else f"{bands[0]} to {bands[1]}"
-
-
-def _all(names: Iterable[str], last: str = "and") -> str:
-    *others, end = names
-    return f"{', '.join(others)} {last} {end}" if others else end
-
-
-def _verb(names: list[str], verb: str) -> str:
-    return verb if len(names) > 1 or names[0].endswith("s") else f"{verb}s"
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
-
-
-def _capital_first(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
-
-
-def _percent(millionths: int) -> str:
-    return f"{_plain(millionths * 100)} %"
-
-
-def _plain(millionths: int) -> str:
-    return _amount(Decimal(millionths) / MILLION, least=0)
-
-
-def _minor(policy: Policy, amount: int) -> str:
-    return _money(policy, Decimal(amount).scaleb(-policy.digits(policy.base_currency)))
-
-
-def _money(policy: Policy, amount: Decimal) -> str:
-    return f"{_amount(amount)} {policy.base_currency}"
-
-
-def _amount(amount: Decimal, least: int = 2) -> str:
-    """With separators; digits after the point only where there are some, and then `least` at least."""
-    if amount == int(amount):
-        return f"{int(amount):,}"
-    return f"{amount:,.{max(least, -amount.normalize().as_tuple().exponent)}f}"
