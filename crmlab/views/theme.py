@@ -41,6 +41,15 @@ COMPONENTS = {  # Tol's vibrant scheme: what comes in is cold, what goes out is 
     "capital": "#ee3377",
     "tax": "#882255",
 }
+STATES = {  # of the life cycle, in the order of their telling; most are mature, which is quiet
+    "new": "#33bbee",
+    "growing": "#117733",
+    "mature": "#a9bccd",
+    "declining": "#ee7733",
+    "dormant": "#997700",
+    "left": "#5d6b7a",
+    "won back": "#aa3377",
+}
 KINDS = ("#332288", "#117733", "#aa4499", "#997700")
 TWO = ("#004488", "#ddaa33")  # two groups side by side, apart in print too
 UP, DOWN = "#0077bb", "#ee7733"
