@@ -4,6 +4,7 @@
 ``crm.contribution`` what each line of each customer earns · ``crm.windows`` by quarter, year, year to date ·
 ``crm.deviation`` closing against average · ``crm.concentration`` whale curve, top shares, Gini · ``crm.tiers`` levels,
 and who is near the next · ``crm.movement`` the bridge between two months · ``crm.completeness`` what is not known ·
+``crm.standing`` a row a customer and month ·
 ``crm.mart`` open what a build has published · ``crm.policy`` the bank's rules
 """
 
@@ -24,6 +25,7 @@ _CONTENTS = {
     "policy": ("crmlab.policy", None),
     "read": ("crmlab.bank.read", "read"),
     "rfm": ("crmlab.measures.rfm", None),
+    "standing": ("crmlab.measures.standing", None),
     "tiers": ("crmlab.measures.tiers", None),
     "windows": ("crmlab.measures.windows", None),
 }
