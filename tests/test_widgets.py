@@ -24,7 +24,7 @@ LIST = pl.DataFrame(
 COLUMNS = [Column("customer_no"), Column("name"), Column("aum", "money")]
 
 
-def made(rows=lambda: LIST, size=2, **controls):
+def made(rows=lambda: LIST, size=2, opened=print, **controls):
     return table(
         rows,
         COLUMNS,
@@ -33,6 +33,7 @@ def made(rows=lambda: LIST, size=2, **controls):
         file="f",
         digits=2,
         sort="aum",
+        opened=opened,
         size=size,
         **controls,
     )
@@ -115,6 +116,15 @@ def test_a_filter_starts_at_the_first_page_and_keeps_sort_and_search():
     only.value = 3
     assert widget.page["keys"] == ["C3", "C2"]
     assert widget.ask["search"] == "c"
+
+
+def test_the_same_row_can_be_opened_twice():
+    opened = []
+    widget = made(opened=opened.append)
+    for key in ("C1", "C1", None):
+        widget._handle_custom_msg({"open": key}, [])
+    assert opened == ["C1", "C1"]
+    assert widget.value == "C1"
 
 
 def test_an_empty_list_has_no_range():

@@ -18,8 +18,8 @@ from websockets.sync.client import connect
 from crmlab.errors import InputError
 from crmlab.mart import snapshot
 from crmlab.views import theme
-from crmlab.views.pages import landing, overview, worth
-from crmlab.views.parts import block, sentence
+from crmlab.views.pages import customer, landing, overview, worth
+from crmlab.views.parts import SHEET, Reader, block, sentence
 from crmlab.views.words import word
 
 HERE = Path(__file__).parent
@@ -27,6 +27,7 @@ LOG = logging.getLogger("crmlab")
 PAGES: dict[str, Callable[..., ipywidgets.Widget]] = {
     "overview": overview.page,
     "worth": worth.page,
+    SHEET: customer.page,
     "landing": landing.page,
 }
 
@@ -60,7 +61,7 @@ def _wait_for_request() -> None:
 
 
 class Header(anywidget.AnyWidget):
-    """The bar above every page; `page` is the one shown."""
+    """The bar above every page, and the address: the page shown, and the customer whom that of one shows."""
 
     _esm = HERE / "header.js"
     _css = HERE / "app.css"
@@ -104,37 +105,37 @@ def _open(mart: Path | str | None) -> snapshot.Mart:
 
 
 def _app(mart: snapshot.Mart, seen: Viewer) -> ipywidgets.Widget:
+    reader = Reader(page=seen.page, customer=seen.customer)
     header = Header(
         name=word("app.name"),
         label=word("app.pages"),
         pages={name: word(f"{name}.nav") for name in PAGES},
         facts=_facts(mart),
-        page=seen.page,
-        customer=seen.customer,
     )
+    for name in ("customer", "page"):
+        traitlets.link((reader, name), (header, name))
     body = block("crmlab-body")
     built: dict[str, ipywidgets.Widget] = {}
 
     def show(_: object = None) -> None:
-        name = header.page
+        name = reader.page
         if name not in built:
-            built[name] = _built(mart, name, seen.customer, lambda customer: header.set_trait("customer", customer))
+            built[name] = _built(mart, name, reader)
             body.children = [*body.children, built[name]]
-        for other, widget in built.items():
-            widget.layout.display = None if other == name else "none"
+        built[name].layout.display = None  # before the others go, so that the window need not move
+        for other in built.keys() - {name}:
+            built[other].layout.display = "none"
 
     show()
-    header.observe(show, "page")
+    reader.observe(show, "page")
     return block("crmlab-app", header, body)
 
 
-def _built(
-    mart: snapshot.Mart, name: str, customer: str | None, opened: Callable[[str | None], None]
-) -> ipywidgets.Widget:
+def _built(mart: snapshot.Mart, name: str, reader: Reader) -> ipywidgets.Widget:
     if name not in PAGES:
         return sentence(word("app.no_page", page=name))
     try:
-        return PAGES[name](mart, customer=customer, opened=opened)
+        return PAGES[name](mart, reader)
     except InputError as error:
         return sentence(str(error))
     except Exception:

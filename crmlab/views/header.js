@@ -28,31 +28,48 @@ function render({ model, el }) {
     nav.append(link);
     return [page, link];
   });
+  const places = {}; // how far down each list was read
+  let shown = model.get("page");
+  const place = (page) => {
+    if (page === shown) return;
+    places[shown] = scrollY;
+    shown = page;
+    const top = page === "customer" ? 0 : places[page] ?? 0; // a customer is read from the top
+    let tries = 60; // the page itself comes a moment later
+    const go = () => {
+      if (page !== shown) return;
+      scrollTo(0, top);
+      if (Math.abs(scrollY - top) > 1 && tries--) requestAnimationFrame(go);
+    };
+    go();
+  };
   const show = () => {
     const page = model.get("page");
-    const customer = model.get("customer");
+    const customer = page === "customer" ? model.get("customer") : null;
     for (const [name, link] of links) name === page ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
-    document.title = `${model.get("pages")[page] ?? page} · ${model.get("name")}`;
+    document.title = [customer, model.get("pages")[page] ?? page, model.get("name")].filter(Boolean).join(" · ");
     if (!window.crmlabServed) return; // a notebook's address is not ours
+    place(page);
     const address = new URL(location);
     const before = address.searchParams.get("page");
     address.searchParams.set("page", page);
     customer ? address.searchParams.set("customer", customer) : address.searchParams.delete("customer");
-    if (address.href === location.href) return;
-    history[before && before !== page ? "pushState" : "replaceState"](null, "", address);
+    if (address.href !== location.href) history[before ? "pushState" : "replaceState"](null, "", address);
   };
   const back = () => {
-    const page = new URL(location).searchParams.get("page");
-    if (page && page !== model.get("page")) {
-      model.set("page", page);
-      model.save_changes();
-    }
+    const asked = new URL(location).searchParams;
+    const page = asked.get("page");
+    if (!page) return;
+    // Both at once: a state between the two would be taken for a step of the reader.
+    model.set(page === "customer" ? { page, customer: asked.get("customer") } : { page });
+    model.save_changes();
   };
 
   bar.append(name, nav, facts);
   el.append(bar);
   model.on("change:page change:customer", show);
   window.addEventListener("popstate", back);
+  if (window.crmlabServed) history.scrollRestoration = "manual"; // the browser would move before the page has come
   const tall = new ResizeObserver(() => document.documentElement.style.setProperty("--crmlab-header", `${bar.offsetHeight}px`));
   tall.observe(bar); // what sticks below it must know
   show();

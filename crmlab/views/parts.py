@@ -1,4 +1,4 @@
-"""What pages share: boxes, filters, and the card of one customer."""
+"""What pages share: where the reader is, boxes, filters, and what was clicked last."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -11,15 +11,39 @@ import traitlets
 
 from crmlab.mart.snapshot import Mart
 from crmlab.views.book import ALL, PUBLIC
-from crmlab.views.widgets import Column, live
 from crmlab.views.words import named, word
 
-CARD = {
-    "text": ("kind", "branch", "manager", "segment"),
-    "money": ("aum", "aum_average", "deposits", "loans"),
-    "change": ("aum_change_month", "aum_change_year"),
-    "count": ("n_lines", "recency_days", "frequency", "tenure_months"),
-}
+SHEET = "customer"  # the page that shows one customer
+
+
+class Reader(traitlets.HasTraits):
+    """Where the reader is: the page shown, and the customer whom the page of one customer shows.
+
+    Examples
+    --------
+    >>> reader = Reader(page="worth")
+    >>> reader.open("C1")
+    >>> reader.page, reader.customer
+    ('customer', 'C1')
+    >>> reader.back()
+    >>> reader.page
+    'worth'
+    """
+
+    page = traitlets.Unicode("overview")
+    customer = traitlets.Unicode(None, allow_none=True)
+    _list = "overview"
+
+    def open(self, customer_no: str) -> None:
+        """Show a customer; who opens another from there comes back to the same list."""
+        if self.page != SHEET:
+            self._list = self.page
+        self.customer = customer_no
+        self.page = SHEET
+
+    def back(self) -> None:
+        """Show the list again from which a customer was opened."""
+        self.page = self._list
 
 
 def block(name: str, *children: ipywidgets.Widget) -> ipywidgets.Box:
@@ -122,33 +146,3 @@ def button(key: str, of: ipywidgets.Widget, nothing: object) -> ipywidgets.Butto
     made.on_click(lambda _: setattr(of, "value", nothing))
     of.observe(lambda change: setattr(made, "disabled", change.new == nothing), "value")
     return made
-
-
-def drawer(mart: Mart, customers: ipywidgets.Widget) -> ipywidgets.Box:
-    """The card of the customer that is chosen in a list, beside the list."""
-    roster = mart.page("roster")
-
-    def shown(customer: str | None) -> str:
-        found = roster.filter(pl.col("customer_no") == customer) if customer else roster.clear()
-        if found.height:
-            return _card(found.row(0, named=True), mart.minor_digits)
-        unknown = escape(word("app.no_customer", customer=customer, as_of=mart.as_of))
-        return f'<p class="crmlab-sentence">{unknown}</p>' if customer else ""
-
-    return block("crmlab-drawer", live(shown, customer=customers), button("card.close", customers, None))
-
-
-def _card(customer: dict, digits: int) -> str:
-    """One customer of the roster as HTML; identity stays masked."""
-    rows = [(word(f"column.{name}"), named(name, customer[name] or "–")) for name in CARD["text"]]
-    rows += [(word("column.since"), _text(customer["since"]))]
-    for form in ("money", "change", "count"):
-        rows += [(word(f"column.{name}"), Column(name, form).written(customer[name], digits)) for name in CARD[form]]
-    rows += [("RFM", f"R{customer['r']} F{customer['f']} M{customer['m']}")]
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
-    title = word("card.title", customer=customer["customer_no"])
-    return f'<section class="crmlab-card" tabindex="-1"><h2>{escape(title)}</h2><dl>{items}</dl></section>'
-
-
-def _text(day: date | None) -> str:
-    return "–" if day is None else day.isoformat()

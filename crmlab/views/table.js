@@ -20,10 +20,7 @@ function render({ model, el }) {
     model.set("ask", { ...model.get("ask"), ...change });
     model.save_changes();
   };
-  const open = (key) => {
-    model.set("value", key);
-    model.save_changes();
-  };
+  const open = (key) => model.send({ open: key }); // not by `value`: the same row may be opened again
 
   let typing;
   const search = element("input", { type: "search", placeholder: words.search, ariaLabel: words.search });
@@ -79,7 +76,6 @@ function render({ model, el }) {
     made.onclick = () => open(key);
     made.onkeydown = (event) => {
       if (event.key === "Enter" || event.key === " ") open(key);
-      else if (event.key === "Escape") open(null);
       else if (event.key === "ArrowDown") made.nextElementSibling?.focus();
       else if (event.key === "ArrowUp") made.previousElementSibling?.focus();
       else return;

@@ -125,7 +125,10 @@ class Column:
 
 
 class Table(anywidget.AnyWidget):
-    """A list of any length of which only the rows in sight are sent. Made by `table`."""
+    """A list of any length of which only the rows in sight are sent; `value` is the key of the row opened last.
+
+    Made by `table`.
+    """
 
     _esm = HERE / "table.js"
     head = traitlets.List().tag(sync=True)
@@ -144,12 +147,13 @@ def table(
     search: list[str],
     file: str,
     digits: int,
-    sort: str,
+    sort: str | None,
+    opened: Callable[[str], None],
     colours: Mapping[str, str] | None = None,
     size: int = 12,
     **controls: ipywidgets.Widget,
 ) -> Table:
-    """A list with sort, search, pages and download; its value is the key of the row that was opened.
+    """A list with sort, search, pages and download, whose rows can be opened.
 
     Parameters
     ----------
@@ -158,9 +162,11 @@ def table(
     columns
         What is shown, save columns without a single value; a download holds every column of the list.
     key, search, sort
-        The column that names a row, those that are searched, the one sorted by at first (largest on top).
+        The column that names a row, those that are searched, the one sorted by at first (the largest on top), if any.
     file, digits
         The name of a download, and the digits of money after the point.
+    opened
+        Called with the key of each row that the reader opens, the same one as often as it is opened.
     """
     widget = Table(
         head=[{"name": column.name, "label": column.label, "form": column.form} for column in columns],
@@ -202,15 +208,18 @@ def table(
         else:
             send()
 
-    def give(_: object, content: dict, __: list) -> None:
+    def answer(_: object, content: dict, __: list) -> None:
         kind = content.get("want")
-        if kind in FORMATS:
+        if content.get("open"):
+            widget.value = content["open"]
+            opened(content["open"])
+        elif kind in FORMATS:
             content, mime = download(now["frame"][now["order"]], kind, digits)
             widget.send({"file": f"{file}.{kind}", "mime": mime}, buffers=[content])
 
     follow(refill, **controls)
     widget.observe(send, "ask")
-    widget.on_msg(give)
+    widget.on_msg(answer)
     return widget
 
 

@@ -97,12 +97,44 @@ def test_the_list_sorts_searches_and_turns_pages(show, roster):
     shown.page.get_by_text("No customer matches.").last.wait_for()
 
 
-def test_a_row_opens_the_customer_and_the_address_says_so(show, roster):
+def test_a_row_opens_the_customer_and_back_is_the_list_as_it_was(show, roster):
     shown = show()
-    best = roster.sort("aum", descending=True, maintain_order=True)["customer_no"][0]
-    shown.page.locator(".crmlab-table tbody tr").first.click()
-    shown.page.get_by_role("heading", name=f"Customer {best}").wait_for()
-    shown.wait_for("key => new URL(location).searchParams.get('customer') === key", best)
+    in_order = roster.sort("aum", descending=True, maintain_order=True)["customer_no"]
+    shown.page.get_by_role("button", name="Next page").click()
+    row = shown.page.locator(f"tr[data-key='{in_order[13]}']")
+    row.scroll_into_view_if_needed()
+    place = shown.page.evaluate("scrollY")
+    assert place > 0
+    for back in (shown.page.go_back, shown.page.get_by_role("button", name="Back to the list").click):
+        row.click()
+        shown.page.get_by_role("heading", name=in_order[13]).wait_for()
+        assert shown.page.url.endswith(f"?page=customer&customer={in_order[13]}")
+        assert shown.page.evaluate("scrollY") == 0
+        back()
+        row.wait_for()
+        shown.wait_for("place => Math.abs(scrollY - place) <= 1", place)
+        assert shown.page.url.endswith("?page=overview")
+        assert row.get_attribute("aria-selected") == "true"
+    assert shown.page.title() == "Overview · crmlab"
+
+
+def test_forward_comes_to_the_customer_left(show, roster):
+    shown = show(f"?page=customer&customer={roster['customer_no'][0]}", until=f"text={roster['customer_no'][0]}")
+    shown.page.get_by_role("link", name="Overview").click()
+    keys = []
+    for at in (1, 2):
+        row = shown.page.locator(".crmlab-table tbody tr").nth(at)
+        keys.append(row.get_attribute("data-key"))
+        row.click()
+        shown.page.get_by_role("heading", name=keys[-1]).wait_for()
+        shown.page.go_back()
+        row.wait_for()
+    shown.page.go_forward()
+    shown.page.get_by_role("heading", name=keys[-1]).wait_for()
+    shown.page.go_back()
+    shown.page.go_back()
+    shown.page.get_by_role("heading", name=roster["customer_no"][0]).wait_for()
+    assert shown.page.title() == f"{roster['customer_no'][0]} · Customer · crmlab"
 
 
 def test_downloads_hold_exactly_the_filtered_sorted_list(show, opened, roster):
@@ -142,13 +174,13 @@ def test_pages_switch_in_place_and_the_back_button_works(show):
 def test_deep_links_open_a_page_and_a_customer(show, roster):
     customer = roster["customer_no"][roster.height // 2]
     show("?page=landing", until="text=What are these pages made of?")
-    show(f"?page=overview&customer={customer}", until=f"text=Customer {customer}")
+    show(f"?page=customer&customer={customer}", until=f"text={customer}")
     show("voila/render/overview.ipynb", until="text=How is the bank’s book doing?")
 
 
 def test_unknown_pages_and_customers_get_a_sentence(show):
     show("?page=nonsense", until="text=There is no page “nonsense”.")
-    show("?page=overview&customer=nobody", until="text=There is no customer “nobody”")
+    show("?page=customer&customer=nobody", until="text=There is no customer “nobody”")
     show("?page=%3Cscript%3E", until="text=There is no page “<script>”.")
 
 

@@ -176,7 +176,10 @@ def test_what_is_missing_of_key_customers_is_listed_in_words(page, tables, span)
 def test_a_row_opens_the_customer(page, tables):
     best = tables.all.sort("contribution", descending=True, nulls_last=True, maintain_order=True)["customer_no"][0]
     page.page.locator(".crmlab-table tbody tr").first.click()
-    page.page.get_by_role("heading", name=f"Customer {best}").wait_for()
+    page.page.get_by_role("heading", name=best).wait_for()
+    page.page.go_back()
+    page.page.get_by_role("heading", name="Which customers earn our living?").wait_for()
+    page.wait_for(TOTAL, tables.all.height)
 
 
 def test_the_keyboard_walks_all_bars_of_a_figure(page, tables, span):

@@ -1,6 +1,6 @@
 """What are these pages made of? Inputs, rejects, control totals and versions of the snapshot."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from html import escape
 
 import ipywidgets
@@ -8,12 +8,12 @@ import ipywidgets
 from crmlab import policy
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
-from crmlab.views.parts import block, panel
+from crmlab.views.parts import Reader, block, panel
 from crmlab.views.words import named, word
 
 
-def page(mart: Mart, customer: str | None = None, opened: Callable | None = None) -> ipywidgets.Box:
-    """The page; it has no customers, so neither argument matters here."""
+def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
+    """The page; it lists no customers, so where the reader is does not matter here."""
     told = mart.manifest
     return block(
         "crmlab-page",

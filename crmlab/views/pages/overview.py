@@ -11,7 +11,7 @@ import polars as pl
 from crmlab.mart.snapshot import Mart
 from crmlab.views import book, theme
 from crmlab.views.figures import balances, grid
-from crmlab.views.parts import block, button, drawer, filters, panel
+from crmlab.views.parts import Reader, block, button, filters, panel
 from crmlab.views.widgets import Column, live, table, tile
 from crmlab.views.words import word
 
@@ -32,8 +32,9 @@ COLUMNS = [
 ]
 
 
-def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None], None] | None = None) -> ipywidgets.Box:
-    """The page; `customer` is open from the start, `opened` is told whom the reader opens."""
+def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
+    """The page; a row of its list opens the customer for the `reader`."""
+    reader = reader or Reader()
     roster, colours = mart.page("roster"), theme.colours(mart.page("segments")["name"])
     chosen = filters(mart)
     cells = live(partial(_grid, mart, colours), f"{word('grid.title')}. {word('figure.hint')}", **chosen)
@@ -45,13 +46,11 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
         file=word("list.file"),
         digits=mart.minor_digits,
         sort="aum",
+        opened=reader.open,
         colours=colours,
         cells=cells,
         **chosen,
     )
-    customers.value = customer
-    if opened:
-        customers.observe(lambda change: opened(change.new), "value")
     over_time = live(partial(_balances, mart), word("balances.title"), **chosen)
     deviation = live(partial(_deviation, mart), **chosen)
     legend = live(partial(_legend, roster, colours), **chosen)
@@ -72,7 +71,6 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
             block("crmlab-list-head", live(_list_title, cells=cells), button("list.clear", cells, [])),
             customers,
         ),
-        drawer(mart, customers),
     )
 
 

@@ -1,6 +1,5 @@
 """Which customers earn our living? Tiers, the whale curve, lines, deviation, the bridge, and the customers behind."""
 
-from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import ipywidgets
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
 from crmlab.views.book import ALL
-from crmlab.views.parts import Latest, a_year, block, button, choice, drawer, filters, months, panel
+from crmlab.views.parts import Latest, Reader, a_year, block, button, choice, filters, months, panel
 from crmlab.views.widgets import Column, Table, live, table
 from crmlab.views.words import named, word
 from crmlab.views.worth import draw, earnings, say
@@ -33,8 +32,9 @@ COLUMNS = [
 ]
 
 
-def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None], None] | None = None) -> ipywidgets.Box:
-    """The page; `customer` is open from the start, `opened` is told whom the reader opens."""
+def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
+    """The page; a row of its list opens the customer for the `reader`."""
+    reader = reader or Reader()
     tables = _ahead.pop(mart.folder, None) or Tables(mart)
     chosen, span = filters(mart), months(mart)
     measure = choice("filter.measure", [(named("measure", name), name) for name in earnings.MEASURES])
@@ -72,13 +72,11 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
         file=word("list.file"),
         digits=mart.minor_digits,
         sort="contribution",
+        opened=reader.open,
         colours=theme.steps(tables.tiers),
         **asked,
     )
-    customers.value = customer
     latest.observe(lambda _: _sorted(customers, behind(**{name: one.value for name, one in asked.items()})), "value")
-    if opened:
-        customers.observe(lambda change: opened(change.new), "value")
 
     near = [_lister(latest, side, "near", f"{side}|") for side in ("up", "down")]
     unknown = live(partial(say.unknown, tables), **chosen), _lister(latest, "unknown", "unknown", "")
@@ -119,7 +117,6 @@ def page(mart: Mart, customer: str | None = None, opened: Callable[[str | None],
             customers,
         ),
         block("crmlab-chip", live(partial(say.list_chip, behind), **asked)),
-        drawer(mart, customers),
     )
 
 

@@ -8,7 +8,6 @@ EN = {
     "app.rejected": "Rejected rows",
     "app.definition": "Churn",
     "app.no_page": "There is no page “{page}”. Choose one of those above.",
-    "app.no_customer": "There is no customer “{customer}” in the book of {as_of}.",
     "app.broken": "This page could not be built. The log of the server says why; tell whoever runs it.",
     "app.no_mart": "There is nothing to show yet",
     "app.loading": "Loading",
@@ -32,8 +31,6 @@ EN = {
     "unit.points": "pp",
     "list.title": "Customers",
     "list.file": "customers",
-    "card.title": "Customer {customer}",
-    "card.close": "Close",
     # columns of the customer list
     "column.customer_no": "Customer",
     "column.name": "Name",
