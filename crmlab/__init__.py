@@ -4,7 +4,7 @@
 ``crm.contribution`` what each line of each customer earns · ``crm.windows`` by quarter, year, year to date ·
 ``crm.deviation`` closing against average · ``crm.concentration`` whale curve, top shares, Gini · ``crm.tiers`` levels,
 and who is near the next · ``crm.movement`` the bridge between two months · ``crm.completeness`` what is not known ·
-``crm.standing`` a row a customer and month ·
+``crm.standing`` a row a customer and month · ``crm.funnel`` leads, step by step ·
 ``crm.mart`` open what a build has published · ``crm.policy`` the bank's rules
 """
 
@@ -19,6 +19,7 @@ _CONTENTS = {
     "concentration": ("crmlab.measures.concentration", None),
     "contribution": ("crmlab.measures.contribution", None),
     "deviation": ("crmlab.measures.deviation", None),
+    "funnel": ("crmlab.measures.funnel", None),
     "mart": ("crmlab.mart", None),
     "movement": ("crmlab.measures.movement", None),
     "panel": ("crmlab.panel", None),

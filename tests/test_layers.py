@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "crmlab"
 
 # What a measure and a page both compute, from frames alone: a page may load it.
-PURE = {"measures.movement", "measures.concentration", "measures.completeness"}
+PURE = {"measures.movement", "measures.concentration", "measures.completeness", "measures.funnel"}
 # A module belongs to the room with the longest matching prefix. What a room may import, itself and errors always:
 MAY_IMPORT = {
     "errors": set(),
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "measures.movement": {"measures.months", "measures.given", "policy"},
     "measures.concentration": {"measures.given", "policy"},
     "measures.completeness": {"measures.given", "policy"},
+    "measures.funnel": {"measures.given", "measures.uncertainty"},
     "mart.snapshot": {"policy"},
     "mart": {*PURE, "mart.snapshot", "measures", "panel", "bank", "policy"},
     "views.words": set(),
