@@ -4,7 +4,9 @@
 ``crm.contribution`` what each line of each customer earns · ``crm.windows`` by quarter, year, year to date ·
 ``crm.deviation`` closing against average · ``crm.concentration`` whale curve, top shares, Gini · ``crm.tiers`` levels,
 and who is near the next · ``crm.movement`` the bridge between two months · ``crm.completeness`` what is not known ·
+``crm.groups`` households, corporate groups, payroll, referrals ·
 ``crm.standing`` a row a customer and month · ``crm.funnel`` leads, step by step ·
+``crm.transitions`` who moved where · ``crm.uncertainty`` intervals and effects ·
 ``crm.mart`` open what a build has published · ``crm.policy`` the bank's rules
 """
 
@@ -20,6 +22,7 @@ _CONTENTS = {
     "contribution": ("crmlab.measures.contribution", None),
     "deviation": ("crmlab.measures.deviation", None),
     "funnel": ("crmlab.measures.funnel", None),
+    "groups": ("crmlab.measures.groups", None),
     "mart": ("crmlab.mart", None),
     "movement": ("crmlab.measures.movement", None),
     "panel": ("crmlab.panel", None),
@@ -28,6 +31,8 @@ _CONTENTS = {
     "rfm": ("crmlab.measures.rfm", None),
     "standing": ("crmlab.measures.standing", None),
     "tiers": ("crmlab.measures.tiers", None),
+    "transitions": ("crmlab.measures.transitions", None),
+    "uncertainty": ("crmlab.measures.uncertainty", None),
     "windows": ("crmlab.measures.windows", None),
 }
 __all__ = list(_CONTENTS)
