@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "crmlab"
 
 # What a measure and a page both compute, from frames alone: a page may load it.
-PURE = {"measures.movement", "measures.concentration", "measures.completeness", "measures.funnel"}
+PURE = {
+    "measures.movement", "measures.concentration", "measures.completeness", "measures.funnel", "measures.segments",
+    "measures.transitions", "measures.uncertainty",
+}  # fmt: skip
 # A module belongs to the room with the longest matching prefix. What a room may import, itself and errors always:
 MAY_IMPORT = {
     "errors": set(),
@@ -32,6 +35,9 @@ MAY_IMPORT = {
     "measures.concentration": {"measures.given", "policy"},
     "measures.completeness": {"measures.given", "policy"},
     "measures.funnel": {"measures.given", "measures.uncertainty"},
+    "measures.uncertainty": set(),
+    "measures.transitions": {"measures.given", "measures.uncertainty"},
+    "measures.segments": {"measures.given", "measures.months", "measures.uncertainty", "policy"},
     "mart.snapshot": {"policy"},
     "mart": {*PURE, "mart.snapshot", "measures", "panel", "bank", "policy"},
     "views.words": set(),
