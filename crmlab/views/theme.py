@@ -93,12 +93,19 @@ def steps(names: Iterable[str]) -> dict[str, str]:
     {'C': '#c9d9ea', 'B': '#6a84a0', 'A': '#0b2f57'}
     """
     names = list(names)
-    ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in STEPS]
+    return {name: between(*STEPS, i / max(len(names) - 1, 1)) for i, name in enumerate(names)}
 
-    def between(share: float) -> str:
-        return "#" + "".join(f"{int(low + (high - low) * share):02x}" for low, high in zip(*ends, strict=True))
 
-    return {name: between(i / max(len(names) - 1, 1)) for i, name in enumerate(names)}
+def between(low: str, high: str, share: float) -> str:
+    """A colour between two others.
+
+    Examples
+    --------
+    >>> between("#000000", "#ffffff", 0.5)
+    '#7f7f7f'
+    """
+    ends = zip(*([int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in (low, high)), strict=True)
+    return "#" + "".join(f"{int(start + (end - start) * share):02x}" for start, end in ends)
 
 
 def on(colour: str) -> str:
@@ -150,6 +157,17 @@ def whole(value: int | None) -> str:
     ('12,345', '−5', '–')
     """
     return "–" if value is None else f"{value:,}".replace("-", "−")
+
+
+def signed(value: int) -> str:
+    """A change of a count.
+
+    Examples
+    --------
+    >>> signed(1200), signed(-3), signed(0)
+    ('+1,200', '−3', '0')
+    """
+    return _signed(f"{value:+,}")
 
 
 def full(value: float, signed: bool = False) -> str:
