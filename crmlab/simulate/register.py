@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from crmlab.simulate import names
+from crmlab.simulate import homes, names
 from crmlab.simulate.catalogue import CURRENCIES, LOAN, NUMBER, PRODUCTS, PROFILES, TERM
 from crmlab.simulate.leaving import DEATH
 from crmlab.simulate.ledger import REASONS
@@ -39,12 +39,14 @@ def customers(world: World, lacks: dict[str, np.ndarray]) -> None:
     """Write down who the customers are."""
     people, rng = world.people, world.rng
     n, retail = len(people), people.is_retail
-    person, firm = names.persons(rng, n), names.firms(rng, np.maximum(people.industry, 0))
+    person = homes.names_of(world.homes, names.persons(rng, n))
+    firm = names.firms(rng, np.maximum(people.industry, 0))
     name = person.zip_with(pl.Series(retail), firm)
     number = names.numbered("999000", people.born % 25_000, 5).to_list()
     tail = names.numbered("", rng.integers(0, 10**7, n), 7).to_list()
     national = np.array([a + b for a, b in zip(number, tail, strict=True)], dtype=object)
     mobile = np.array(names.numbered("100", rng.integers(0, 10**8, n), 8).to_list(), dtype=object)
+    mobile = mobile[world.homes.mobile]
     twins = np.flatnonzero(people.twin_of >= 0)
     national[twins] = national[people.twin_of[twins]]
     names_ = np.array(name.to_list(), dtype=object)
@@ -52,7 +54,8 @@ def customers(world: World, lacks: dict[str, np.ndarray]) -> None:
     firm = np.flatnonzero(~retail)  # a firm's number is that of its registration; none begins with 99
     national[firm] = names.numbered("99", world.block * names.PER_BLOCK + firm, 16).to_list()
     mobile[lacks["mobile"]] = None
-    address = names.addresses(rng, n).set(pl.Series(lacks["address"]), None)
+    address = homes.addresses_of(world.homes, names.addresses(rng, n), world.block)
+    address = address.set(pl.Series(lacks["address"]), None)
     industry = np.where(lacks["industry"], -1, people.industry)
     last = world.calendar[-1].last
     graded = np.where(people.graded_on != NEVER, people.graded_on, last - rng.integers(0, 360, n))
@@ -79,16 +82,22 @@ def ties(world: World, is_known: np.ndarray) -> None:
     """Who pays wages to whom, controls, is kin or guarantees, and whom to ask for at a business."""
     people, rng = world.people, world.rng
     everyone = np.arange(len(people))
-    paid, couple, led = everyone[people.employer >= 0], everyone[people.partner >= 0], everyone[people.legal_rep >= 0]
+    paid, led = everyone[people.employer >= 0], everyone[people.legal_rep >= 0]
     borrower = led[people.loan[led] >= 0]
     for kind, left, right in (
         ("pays wages to", people.employer[paid], paid),
-        ("kin", couple, people.partner[couple]),
         ("controls", people.legal_rep[led], led),
         ("guarantees", people.legal_rep[borrower], borrower),
+        *homes.ties(world.homes, people),
     ):
         start = np.maximum(people.since[left], people.since[right])
         world.note("relations", customer_id=left, other_id=right, kind=kind, from_on=start)
+    for kind, shared, belongs in (
+        ("household", world.homes.household, people.is_retail),
+        ("group", world.homes.group, ~people.is_retail),
+    ):
+        number = names.numbered(kind[0].upper(), world.block * names.PER_BLOCK + shared[belongs], 9)
+        world.note(f"truth/{kind}s", customer_id=everyone[belongs], **{kind: number})
     firm = everyone[~people.is_retail & is_known]
     contact = np.array(names.numbered("100", rng.integers(0, 10**8, len(firm)), 8).to_list(), dtype=object)
     position = names.words(("accountant", "owner", "finance manager"), rng.integers(0, 3, len(firm)))

@@ -13,6 +13,7 @@ from crmlab.simulate import (
     book,
     catalogue,
     dealings,
+    homes,
     income,
     leaving,
     lending,
@@ -76,7 +77,8 @@ def bank(
         own = np.random.default_rng([seed, 1, block])
         n = min(BLOCK, customers - block * BLOCK)
         crowd = people.draw(own, n, days, len(team.weights), team.weights)
-        world = World(crowd, Ledger(), team, own, rates, days, days[0], block, offered)
+        shared = homes.draw(np.random.default_rng([seed, 4, block]), crowd)
+        world = World(crowd, Ledger(), team, own, rates, days, days[0], shared, block, offered)
         _simulate(world, files, Dirt(dirt, np.random.default_rng([seed, 2, block]), block), progress)
     progress("simulate", n_blocks * months, n_blocks * months)
     return folder

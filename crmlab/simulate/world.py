@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from crmlab.simulate.homes import Homes
 from crmlab.simulate.ledger import Ledger
 from crmlab.simulate.months import NEVER, Month
 from crmlab.simulate.names import PER_BLOCK, numbered
@@ -28,6 +29,7 @@ class World:
     rates: np.ndarray
     calendar: list[Month]
     month: Month
+    homes: Homes
     block: int = 0
     campaigns: tuple = ()
     serials: dict[str, int] = field(default_factory=lambda: defaultdict(int))
