@@ -122,14 +122,16 @@ def cliff_delta(of_group: pl.Series, of_rest: pl.Series) -> float | None:
     mine, theirs = _sorted(of_group), _sorted(of_rest)
     if not (n_pairs := len(mine) * len(theirs)):
         return None
-    # Looking up the fewer in the many is quick; which of the two they are turns the sign.
+    # Looking up the fewer in the many is quick, equal values once; which of the two they are turns the sign.
     few, many, sign = (mine, theirs, 1) if len(mine) <= len(theirs) else (theirs, mine, -1)
+    first = np.flatnonzero(np.concatenate([[True], few[1:] != few[:-1]]))
+    few, n_equal = few[first], np.diff(first, append=len(few))
     below = np.searchsorted(many, few, "left")
     not_above = below.copy()
     # Only a value that the other side has too can lie higher among its equals.
     is_tied = many[np.minimum(below, len(many) - 1)] == few
     not_above[is_tied] = np.searchsorted(many, few[is_tied], "right")
-    return sign * int(below.sum() + not_above.sum() - n_pairs) / n_pairs
+    return sign * int(n_equal @ (below + not_above) - n_pairs) / n_pairs
 
 
 def _lower(k: pl.Expr, n: pl.Expr) -> pl.Expr:
@@ -139,5 +141,7 @@ def _lower(k: pl.Expr, n: pl.Expr) -> pl.Expr:
 
 
 def _sorted(values: pl.Series) -> np.ndarray:
-    known = values.fill_nan(None) if values.dtype.is_float() else values
-    return known.drop_nulls().sort().to_numpy()
+    known = values.drop_nulls() if values.null_count() else values
+    ordered = (known if known.flags["SORTED_ASC"] else known.sort()).to_numpy()
+    # What is not a number stands behind the largest one.
+    return ordered[: np.searchsorted(ordered, np.inf, "right")] if values.dtype.is_float() else ordered
