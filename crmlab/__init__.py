@@ -5,7 +5,9 @@
 ``crm.deviation`` closing against average · ``crm.concentration`` whale curve, top shares, Gini · ``crm.tiers`` levels,
 and who is near the next · ``crm.movement`` the bridge between two months · ``crm.completeness`` what is not known ·
 ``crm.groups`` households, corporate groups, payroll, referrals ·
-``crm.standing`` a row a customer and month · ``crm.funnel`` leads, step by step ·
+``crm.standing`` a row a customer and month · ``crm.segments`` who is who · ``crm.lifecycle`` new to left ·
+``crm.funnel`` leads, step by step ·
+``crm.spending`` on what, and how much goes to other banks · ``crm.channels`` counter or phone ·
 ``crm.transitions`` who moved where · ``crm.uncertainty`` intervals and effects ·
 ``crm.mart`` open what a build has published · ``crm.policy`` the bank's rules
 """
@@ -16,6 +18,7 @@ _CONTENTS = {
     "InputError": ("crmlab.errors", "InputError"),
     "bands": ("crmlab.measures.bands", None),
     "build": ("crmlab.mart.build", "build"),
+    "channels": ("crmlab.measures.channels", None),
     "check": ("crmlab.bank.check", "check"),
     "completeness": ("crmlab.measures.completeness", None),
     "concentration": ("crmlab.measures.concentration", None),
@@ -23,12 +26,15 @@ _CONTENTS = {
     "deviation": ("crmlab.measures.deviation", None),
     "funnel": ("crmlab.measures.funnel", None),
     "groups": ("crmlab.measures.groups", None),
+    "lifecycle": ("crmlab.measures.lifecycle", None),
     "mart": ("crmlab.mart", None),
     "movement": ("crmlab.measures.movement", None),
     "panel": ("crmlab.panel", None),
     "policy": ("crmlab.policy", None),
     "read": ("crmlab.bank.read", "read"),
     "rfm": ("crmlab.measures.rfm", None),
+    "segments": ("crmlab.measures.segments", None),
+    "spending": ("crmlab.measures.spending", None),
     "standing": ("crmlab.measures.standing", None),
     "tiers": ("crmlab.measures.tiers", None),
     "transitions": ("crmlab.measures.transitions", None),

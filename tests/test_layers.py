@@ -19,7 +19,7 @@ PACKAGE = ROOT / "crmlab"
 # What a measure and a page both compute, from frames alone: a page may load it.
 PURE = {
     "measures.movement", "measures.concentration", "measures.completeness", "measures.funnel", "measures.segments",
-    "measures.transitions", "measures.uncertainty",
+    "measures.transitions", "measures.uncertainty", "measures.spending", "measures.channels",
 }  # fmt: skip
 # A module belongs to the room with the longest matching prefix. What a room may import, itself and errors always:
 MAY_IMPORT = {
@@ -28,16 +28,29 @@ MAY_IMPORT = {
     "bank": {"policy"},
     "simulate": {"bank", "policy"},
     "panel": {"bank", "policy"},
-    "measures": {*PURE, "measures.months", "measures.given", "panel", "bank", "policy"},
+    "measures": {
+        *PURE,
+        "measures.growth",
+        "measures.history",
+        "measures.months",
+        "measures.given",
+        "panel",
+        "bank",
+        "policy",
+    },
     "measures.months": set(),
     "measures.given": set(),
     "measures.movement": {"measures.months", "measures.given", "policy"},
     "measures.concentration": {"measures.given", "policy"},
     "measures.completeness": {"measures.given", "policy"},
     "measures.funnel": {"measures.given", "measures.uncertainty"},
+    "measures.spending": {"measures.given", "measures.uncertainty"},
+    "measures.channels": {"measures.given", "measures.uncertainty", "policy"},
     "measures.uncertainty": set(),
     "measures.transitions": {"measures.given", "measures.uncertainty"},
-    "measures.segments": {"measures.given", "measures.months", "measures.uncertainty", "policy"},
+    "measures.history": {"measures.given", "measures.months"},
+    "measures.growth": {"measures.given", "measures.history", "policy"},
+    "measures.segments": {"measures.given", "measures.growth", "measures.history", "measures.uncertainty", "policy"},
     "mart.snapshot": {"policy"},
     "mart": {*PURE, "mart.snapshot", "measures", "panel", "bank", "policy"},
     "views.words": set(),
