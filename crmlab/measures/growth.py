@@ -1,0 +1,57 @@
+"""Growth: whether a customer's money rises or falls, by its average over some months against as many before them."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from crmlab.errors import InputError
+from crmlab.measures.given import LARGEST
+from crmlab.measures.history import History, Month, Window
+from crmlab.policy import GROWTH, Growth
+
+FALLING, STEADY, RISING = range(len(GROWTH))
+UNKNOWN = len(GROWTH)  # an average is not known, or history does not reach back far enough
+MILLION = 1_000_000
+NEEDED = ["balance_days", "n_without_average"]
+
+
+class Averages:
+    """Average AUM month by month, and what it was before; months come in order."""
+
+    def __init__(self, history: History, rule: Growth):
+        self.rule = rule
+        self.window = Window(rule.months, history.size)
+        self.days: list[int] = []
+        self.before: list[np.ndarray] = []
+        # The last month in which an average was not known, as a number; at first long ago.
+        self.unknown_in = np.full(history.size, -2 * rule.months, np.int32)
+
+    def add(self, month: Month) -> np.ndarray:
+        """FALLING, STEADY, RISING or UNKNOWN for each row of one more month.
+
+        An average is the balance-days of `rule.months` months over their days, rounded down; a month in which a
+        customer was not with us counts as 0. Who has an account without a known average in one of the months compared
+        is UNKNOWN.
+        """
+        months, number = self.rule.months, len(self.days)
+        self.days.append(month.days)
+        average = self.window.add(month.at, month.column("balance_days")) // sum(self.days[-months:])
+        self.before.append(average)
+        self.unknown_in[month.at[month.column("n_without_average") > 0]] = number
+        if number + 1 < 2 * months:
+            return np.full(len(month.at), UNKNOWN, np.uint8)
+        found = self._compared(average, self.before.pop(0))[month.at]
+        found[number - self.unknown_in[month.at] < 2 * months] = UNKNOWN
+        return found
+
+    def _compared(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
+        change, size = now - before, np.abs(before)
+        share = Fraction(self.rule.change, MILLION)
+        if max(int(np.abs(change).max()), int(size.max())) * share.denominator > LARGEST:
+            raise InputError(
+                f"An average of {size.max():.3g} times {share.denominator:,} is too much for 64 bits. Write `change` "
+                "under [growth] in policy.toml with fewer digits."
+            )
+        is_large = np.abs(change) >= max(self.rule.least, 1)
+        is_large &= np.abs(change) * share.denominator >= size * share.numerator
+        return np.where(is_large, np.where(change > 0, np.uint8(RISING), np.uint8(FALLING)), np.uint8(STEADY))

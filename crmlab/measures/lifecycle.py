@@ -1,0 +1,158 @@
+"""The life cycle: new, growing, mature, declining, dormant, left, won back; a customer is in one state every month."""
+
+import numpy as np
+import polars as pl
+
+from crmlab.measures.given import in_order, named, required
+from crmlab.measures.growth import FALLING, NEEDED, RISING, Averages
+from crmlab.measures.history import Month, history
+from crmlab.measures.months import complete
+from crmlab.policy import Policy
+
+STATES = ("new", "growing", "mature", "declining", "dormant", "left", "won back")
+NEW, GROWING, MATURE, DECLINING, DORMANT, LEFT, WON_BACK = range(len(STATES))
+NOBODY = len(STATES)  # not yet a customer
+STAYING = {"growing", "mature", "declining", "dormant", "left"}
+# What may follow a state in the next month. A customer begins as new; in the first month of history, as anything but
+# won back.
+MOVES = {
+    "new": {"new", *STAYING},
+    **dict.fromkeys(("growing", "mature", "declining", "dormant"), STAYING),
+    "left": {"left", "won back"},
+    "won back": {"won back", *STAYING},
+}
+STATE = pl.Enum(STATES)
+
+
+def states(standing: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The state of every customer in every month, from their first one on, months after leaving included.
+
+    Answers: who is coming, who is settled, and who is on the way out?
+
+    The first that holds: *left*, no account is open at the month's end; *won back*, for some months from the return on;
+    *new*, for some months from the first account ever on; *dormant*, too long without anything they did themselves;
+    *growing* or *declining*, AUM rises or falls; *mature*, all others and those whose growth is not known. The month in
+    which a customer is first seen is *new*, even if they are gone by its end; in the first month of history they are
+    what they are, since most came before it.
+
+    Parameters
+    ----------
+    standing
+        As `standing.table` gives it: customer × month, every month of a history.
+    policy
+        ``policy.life_cycle``, ``policy.growth`` and ``policy.activity_window_days``.
+
+    Returns
+    -------
+    pl.DataFrame
+        customer_id, month, state (Enum of `STATES`), ordered by month and customer. Only what `MOVES` allows follows a
+        state in the next month.
+
+    Raises
+    ------
+    InputError
+        When nobody is given, a column or a value is missing, a month is missing, a customer has a month twice, or a sum
+        does not fit into 64 bits.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from crmlab import policy
+    >>> ends = [date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 30)]
+    >>> rows = pl.DataFrame({"customer_id": [1, 2, 2, 1], "month": ends, "days": [31, 29, 31, 30], "balance_days": 0,
+    ...     "first_on": [date(2020, 1, 1), date(2024, 2, 3), date(2024, 2, 3), date(2020, 1, 1)], "is_open": True,
+    ...     "n_without_average": 0, "last_active_on": ends})
+    >>> states(rows, policy.load()).select("customer_id", "state").rows()
+    [(1, 'mature'), (1, 'left'), (2, 'new'), (1, 'left'), (2, 'new'), (1, 'won back'), (2, 'left')]
+    """
+    past = history(standing, ["is_open", *NEEDED], "lifecycle.states")
+    named(standing.columns, ["first_on", "last_active_on"], "lifecycle.states")
+    averages, path = Averages(past, policy.growth), _Path(past.size, policy)
+    ids = pl.Series("customer_id", np.arange(past.size) + past.first_id, past.rows.schema["customer_id"])
+    found = []
+    for month in past:
+        now = path.add(month, averages.add(month))
+        seen = now < NOBODY
+        of = pl.DataFrame({"customer_id": ids, "month": pl.repeat(month.month, past.size, eager=True), "state": now})
+        found.append(of.filter(seen).with_columns(pl.col("state").cat.to(STATE)))
+    return pl.concat(found)
+
+
+def flow(states: pl.DataFrame) -> pl.DataFrame:
+    """How many customers went from which state to which, month by month.
+
+    Answers: how many settle, fall asleep, leave or come back in a month?
+
+    Parameters
+    ----------
+    states
+        As `states` gives them.
+
+    Returns
+    -------
+    pl.DataFrame
+        month (that of `state`), origin (Enum; null: first seen this month), state, n; from the second month on, ordered
+        by month, origin and state. Those first seen in the first month of a history are not known to have come then.
+
+    Raises
+    ------
+    InputError
+        When nobody is given, a column or a value is missing, a month is missing, or a customer has a month twice.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> rows = pl.DataFrame({"customer_id": [1, 1, 2], "month": [date(2024, 1, 31), *[date(2024, 2, 29)] * 2],
+    ...     "state": pl.Series(["new", "mature", "new"], dtype=STATE)})
+    >>> flow(rows).select("origin", "state", "n").rows()
+    [(None, 'new', 1), ('new', 'mature', 1)]
+    """
+    required(states, ["customer_id", "month", "state"], "lifecycle.flow")
+    first, *_ = complete(states.select("month"))
+    rows = in_order(states, ["customer_id", "month"], "lifecycle.flow")
+    before = pl.when(pl.col("customer_id") == pl.col("customer_id").shift()).then(pl.col("state").shift())
+    counts = (
+        rows.with_columns(origin=before).filter(pl.col("month") > first).group_by("month", "origin", "state").len("n")
+    )
+    return counts.with_columns(pl.col("n").cast(pl.Int64)).sort("month", "origin", "state")
+
+
+class _Path:
+    """The state of each place, month by month."""
+
+    def __init__(self, size: int, policy: Policy):
+        self.rules = policy.life_cycle
+        self.window_days = policy.activity_window_days
+        self.state = np.full(size, NOBODY, np.uint8)
+        self.returned = np.full(size, -1, np.int32)  # the number of the month of the last return
+        self.number = -1
+
+    def add(self, month: Month, growth: np.ndarray) -> np.ndarray:
+        """The states of one more month, of those seen so far; `growth` is that of the month's rows."""
+        self.number += 1
+        before = self.state[month.at]
+        now = np.where(month.idle_days() >= self.window_days, np.uint8(DORMANT), _STATE_OF[growth])
+        may_be_new = before == NEW if self.number else np.ones(len(before), bool)
+        now[may_be_new & self._is_young(month)] = NEW
+        now[self._is_won_back(month.at, before)] = WON_BACK
+        now[~month.column("is_open")] = LEFT
+        if self.number:
+            now[before == NOBODY] = NEW
+        # Who has no row has no account: they have left, if they ever were with us.
+        self.state = np.where(self.state < NOBODY, np.uint8(LEFT), self.state)
+        self.state[month.at] = now
+        return self.state
+
+    def _is_young(self, month: Month) -> np.ndarray:
+        first = month.rows["first_on"].to_physical().fill_null(-(10**6)).to_numpy()
+        begins = pl.Series([month.month]).dt.offset_by(f"-{self.rules.new_months}mo").dt.month_end().to_physical()[0]
+        return first > begins
+
+    def _is_won_back(self, at: np.ndarray, before: np.ndarray) -> np.ndarray:
+        self.returned[at[before == LEFT]] = self.number
+        is_recent = self.number - self.returned[at] < self.rules.won_back_months
+        return (before == LEFT) | (before == WON_BACK) & is_recent
+
+
+_STATE_OF = np.full(4, MATURE, np.uint8)
+_STATE_OF[[FALLING, RISING]] = DECLINING, GROWING

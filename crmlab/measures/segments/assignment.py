@@ -1,0 +1,142 @@
+"""Which segment each customer is in, month by month: activity × earning × growth, within kind."""
+
+import numpy as np
+import polars as pl
+
+from crmlab.measures.growth import NEEDED, Averages
+from crmlab.measures.history import Month, Window, history
+from crmlab.policy import GROWTH, Level, Policy, Segmentation
+
+MILLION = 1_000_000
+AXES = ("activity", "earning", "growth")
+COLUMNS = ["customer_id", "month", "kind", *AXES, "segment"]
+
+
+def assign(standing: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The segment of every customer with an open account, month by month.
+
+    Answers: who is this customer to us this month, and what is to be done about it?
+
+    `activity` is by the days since the last thing a customer did themselves, up to the month's end. `earning` is by the
+    contribution of the last months, months without a row counting as 0: by amount, or by the share of the customers of
+    the same kind and month with less, equal values sharing a level (the lower one, so a level is never overfull).
+    `growth` holds the average AUM of some months against that of as many before them.
+
+    Parameters
+    ----------
+    standing
+        As `standing.table` gives it: customer × month, every month of a history.
+    policy
+        ``policy.segmentation`` and ``policy.growth``.
+
+    Returns
+    -------
+    pl.DataFrame
+        customer_id, month, kind, activity, earning, growth, segment (Enums in the policy's order, activity, earning and
+        growth the lowest first), a row for each customer open at the month's end; ordered by month and customer. From
+        the first month on for which history holds all months looked back at; none where it never does. `growth` and
+        `segment` are null where an average is not known.
+
+    Raises
+    ------
+    InputError
+        When nobody is given, a column or a value is missing, a month is missing, a customer has a month twice, or a sum
+        does not fit into 64 bits.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from crmlab import policy
+    >>> ends = pl.date_range(date(2024, 1, 1), date(2024, 6, 1), "1mo", eager=True).dt.month_end()
+    >>> rows = pl.DataFrame({"customer_id": 1, "month": ends, "days": ends.dt.day(), "kind": "retail", "is_open": True,
+    ...     "balance_days": 9_000_000, "n_without_average": 0, "contribution": 70, "last_active_on": ends})
+    >>> assign(rows, policy.load()).row(0)[3:]
+    ('active', 'low', 'steady', 'Everyday')
+    """
+    rules = policy.segmentation
+    past = history(standing, ["kind", "is_open", "contribution", *NEEDED], "segments.assign")
+    earned, averages = Window(rules.contribution_months, past.size), Averages(past, policy.growth)
+    look_back = max(2 * policy.growth.months, rules.contribution_months)
+    schema = {**past.rows.select(COLUMNS[:3]).schema, **_types(rules)}
+    segment_of, found = _by_cell(rules), [pl.DataFrame(schema=schema)]
+    for number, month in enumerate(past, 1):
+        contribution, growth = earned.add(month.at, month.column("contribution")), averages.add(month)
+        if number >= look_back:
+            is_open = month.column("is_open")
+            rows = month.rows.select(COLUMNS[:3]).filter(is_open)
+            earning = _earning(contribution[month.at[is_open]], rows["kind"], rules.earning)
+            at = (_activity(month, rules)[is_open], earning, growth[is_open])
+            codes = zip(_types(rules), (*at, segment_of[at]), strict=True)
+            found.append(_named(rows.with_columns(**dict(codes)), rules))
+    return pl.concat(found)
+
+
+def cells(policy: Policy) -> pl.DataFrame:
+    """Every cell of activity, earning and growth with its segment.
+
+    Answers: which segments are there, and what puts a customer into each?
+
+    Returns
+    -------
+    pl.DataFrame
+        activity, earning, growth, segment: Enums as `assign` gives them, a row a cell, the lowest first.
+
+    Examples
+    --------
+    >>> from crmlab import policy
+    >>> cells(policy.load()).row(-1)
+    ('active', 'high', 'rising', 'Gold')
+    """
+    rules = policy.segmentation
+    rows = [(*cell, row.name) for row in rules.rows for cell in row.cells()]
+    return pl.DataFrame(rows, schema=_types(rules), orient="row").sort(AXES)
+
+
+def _types(rules: Segmentation) -> dict[str, pl.Enum]:
+    names = [[one.name for one in level] for level in (rules.activity, rules.earning)]
+    return {
+        **dict(zip(AXES, map(pl.Enum, (*names, GROWTH)), strict=True)),
+        "segment": pl.Enum([row.name for row in rules.rows]),
+    }
+
+
+def _by_cell(rules: Segmentation) -> np.ndarray:
+    """The number of the segment of each cell; where growth is not known, one that no segment has."""
+    found = np.full((len(rules.activity), len(rules.earning), len(GROWTH) + 1), len(rules.rows), np.uint8)
+    places = [{name: n for n, name in enumerate(kind.categories)} for kind in _types(rules).values()]
+    for number, row in enumerate(rules.rows):
+        for cell in row.cells():
+            found[tuple(place[name] for place, name in zip(places, cell, strict=False))] = number
+    return found
+
+
+def _activity(month: Month, rules: Segmentation) -> np.ndarray:
+    idle = month.idle_days()
+    return sum((idle < level.within for level in rules.activity[1:]), np.zeros(len(idle), np.uint8))
+
+
+def _earning(values: np.ndarray, kinds: pl.Series, levels: tuple[Level, ...]) -> np.ndarray:
+    if levels[-1].top is None:
+        return sum((values >= level.lower for level in levels[1:]), np.zeros(len(values), np.uint8))
+    found = np.zeros(len(values), np.uint8)
+    for kind in kinds.unique():
+        here = (kinds == kind).to_numpy()
+        found[here] = _ranked(values[here], [level.top for level in levels[1:]])
+    return found
+
+
+def _ranked(values: np.ndarray, tops: list[int]) -> np.ndarray:
+    """How many of the top shares each value is in: those with at least 1 − top of the values below them."""
+    # At least n values are below x exactly where the n-th lowest is: a selection, where ranks would ask for sorting.
+    below = [-(-(MILLION - top) * len(values) // MILLION) for top in tops]
+    lowest = np.partition(values, [n - 1 for n in below if n])
+    return sum((values > lowest[n - 1] if n else True for n in below), np.zeros(len(values), np.uint8))
+
+
+def _named(rows: pl.DataFrame, rules: Segmentation) -> pl.DataFrame:
+    """The numbers of levels and segments as Enums; one beyond the last is null."""
+    names = [
+        pl.when(pl.col(name) < len(kind.categories)).then(pl.col(name)).cat.to(kind)
+        for name, kind in _types(rules).items()
+    ]
+    return rows.with_columns(names)
