@@ -10,7 +10,7 @@ import polars as pl
 
 from crmlab.errors import InputError, near_miss
 from crmlab.measures.given import in_64_bits, in_order, named, required
-from crmlab.measures.uncertainty import cohen_h, difference, wilson
+from crmlab.measures.uncertainty import cohen_h, difference, size, wilson
 
 ENTRY, EXIT, UNKNOWN = "came", "gone", "cannot tell"
 CELL = ["origin", "destination"]
@@ -166,9 +166,8 @@ def change(matrix: pl.DataFrame, before: pl.DataFrame, least_effect: float) -> p
             difference=pl.col("share") - pl.col("share_before"),
             effect=cohen_h(pl.col("share"), pl.col("share_before")),
         )
-        .with_columns(is_notable=pl.col("effect").abs() >= least_effect)
-        # Two ways out of one origin mirror each other but for rounding: they stand in the order of their names.
-        .sort(pl.col("effect").abs().round(9), *CELL, descending=[True, False, False], nulls_last=True)
+        .with_columns(is_notable=size(pl.col("effect")) >= least_effect)
+        .sort(size(pl.col("effect")), *CELL, descending=[True, False, False], nulls_last=True)
         .select(*CELL, "n", "n_origin", "share", "n_before", "n_origin_before", "share_before", "difference",
                 "lower", "upper", "effect", "is_notable")
     )  # fmt: skip

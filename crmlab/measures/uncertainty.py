@@ -134,6 +134,17 @@ def cliff_delta(of_group: pl.Series, of_rest: pl.Series) -> float | None:
     return sign * int(n_equal @ (below + not_above) - n_pairs) / n_pairs
 
 
+def size(effect: pl.Expr) -> pl.Expr:
+    """How large an effect is, up or down, to nine digits: effects that are equal but for rounding have one size.
+
+    Examples
+    --------
+    >>> pl.DataFrame({"effect": [0.1 + 0.2, -0.3]}).select(size(pl.col("effect"))).to_series().to_list()
+    [0.3, 0.3]
+    """
+    return effect.abs().round(9)
+
+
 def _lower(k: pl.Expr, n: pl.Expr) -> pl.Expr:
     """The lower end of the score interval, as the quotient that is 0 for none without any rounding."""
     k, n = k.cast(pl.Float64), n.cast(pl.Float64)

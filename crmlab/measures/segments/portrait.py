@@ -4,7 +4,7 @@ import polars as pl
 
 from crmlab.errors import InputError
 from crmlab.measures.given import required
-from crmlab.measures.uncertainty import cliff_delta, cohen_h, difference
+from crmlab.measures.uncertainty import cliff_delta, cohen_h, difference, size
 
 IDS = ("_id", "_no")
 COUNTS = {"trait": pl.String, "value": pl.String, "k": pl.Int64, "n": pl.Int64, "k_rest": pl.Int64, "n_rest": pl.Int64}
@@ -69,11 +69,10 @@ def profile(customers: pl.DataFrame, by: str, least_effect: float) -> pl.DataFra
         .with_columns(
             difference=pl.col("of_group") - pl.col("of_rest"),
             n_unknown=len(customers) - pl.col("n") - pl.col("n_rest"),
-            is_notable=pl.col("effect").abs() >= least_effect,
+            is_notable=size(pl.col("effect")) >= least_effect,
             place=pl.col("trait").replace_strict(places, return_dtype=pl.Int32),
         )
-        # Two values of one trait mirror each other but for rounding.
-        .sort(-pl.col("effect").abs().round(9), "place", nulls_last=True, maintain_order=True)
+        .sort(-size(pl.col("effect")), "place", nulls_last=True, maintain_order=True)
         .select("trait", "value", "n", "n_rest", "n_unknown", "of_group", "of_rest", "difference", "lower", "upper",
                 "effect", "is_notable")
     )  # fmt: skip
@@ -82,11 +81,11 @@ def profile(customers: pl.DataFrame, by: str, least_effect: float) -> pl.DataFra
 def _comparable(customers: pl.DataFrame, by: str, schema: dict[str, pl.DataType]) -> None:
     if customers.schema[by] != pl.Boolean:
         raise InputError(f"{by} is {customers.schema[by]}, not Boolean. Give a column that says who is in the group.")
-    n = customers[by].sum()
-    for size, where in [(n, "in the group"), (len(customers) - n, "outside of it")]:
-        if size < 2:
+    n_group = customers[by].sum()
+    for n, where in [(n_group, "in the group"), (len(customers) - n_group, "outside of it")]:
+        if n < 2:
             raise InputError(
-                f"Of {len(customers)} customers {size or 'none'} {'is' if size else 'are'} {where} ({by}): "
+                f"Of {len(customers)} customers {n or 'none'} {'is' if n else 'are'} {where} ({by}): "
                 f"too few to tell apart. Choose a group that leaves two at least on either side."
             )
     if not schema:
