@@ -28,9 +28,10 @@ from tests.banks import account, entry, person
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
-    "roster", "trend", "heads", "branches", "managers", "rfm_thresholds", "segments", "worth", "worth_lines",
-    "worth_months", "worth_tiers", "worth_people", "concentration", "deviations", "completeness", "moves_aum",
-    "moves_loans", "moves_contribution",
+    "people", "paths", "segments", "segment_cells", "members", "links", "complaints", "offers", "leads", "roster",
+    "trend", "heads", "branches", "managers", "rfm_thresholds", "rfm_segments", "worth", "worth_lines",
+    "worth_months", "worth_tiers", "concentration", "deviations", "completeness", "moves_aum", "moves_loans",
+    "moves_contribution", "traits", "spending_months", "channel_months",
 ]  # fmt: skip
 GROUP = ["branch_id", "manager_id", "kind"]
 OLD, NEW = date(2024, 2, 29), date(2024, 3, 31)
@@ -131,10 +132,10 @@ def test_manifest_tells_what_the_snapshot_was_made_from(six, extracts):
         name: {"bytes": len(data), "encoding": "utf-8", "sha256": hashlib.sha256(data).hexdigest()}
         for name, data in files.items()
     }
-    assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (2, "2024-03-31", "2024-01-01")
+    assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (3, "2024-03-31", "2024-01-01")
     assert (manifest["base_currency"], manifest["minor_digits"], manifest["bands"]) == ("CNY", 2, 5)
     assert manifest["policy_hash"] == policy.load().hash
-    assert {"crmlab", "polars", "narwhals", "duckdb", "dataframely"} == manifest["versions"].keys()
+    assert {"crmlab", "polars", "narwhals", "duckdb", "dataframely", "scikit-learn"} == manifest["versions"].keys()
     assert manifest["rejects"] == []
     assert manifest["tables"]["transactions"]["control"] == {
         "CNY": {"in": 3415, "loaded": 3415, "rejected": 0},
@@ -149,7 +150,8 @@ def test_manifest_tells_what_the_snapshot_was_made_from(six, extracts):
 def test_manifest_counts_the_rows_of_every_table(request, name):
     mart = request.getfixturevalue(name)
     lazy = {
-        table: getattr(mart, table) for table in ("facts", "customers", "books", "contribution", "events", "accounts")
+        table: getattr(mart, table)
+        for table in ("facts", "customers", "books", "contribution", "standing", "events", "accounts")
     }
     rows = {table: frame.select(pl.len()).collect().item() for table, frame in lazy.items()}
     assert mart.manifest["rows"] == rows | {page: mart.page(page).height for page in PAGES}
@@ -316,7 +318,7 @@ def test_a_month_in_which_nobody_has_an_account(tmp_path):
             entry("2024-04-05", "A2", "9.00"),
         ],
     )
-    with pytest.raises(crm.InputError, match="There is no customer to score"):
+    with pytest.raises(crm.InputError, match="Nobody has an open account on 2024-03-31"):
         crm.build(folder, "2024-03-31", tmp_path / "mart")
     found = crm.build(folder, "2024-04-30", tmp_path / "mart").page("roster")
     assert found.select("customer_no", "aum", "aum_change_month").rows() == [("C2", 900, 900)]
@@ -404,7 +406,7 @@ def broken(mart: Path, case: str) -> None:
         case "manifest of something else":
             manifest.write_text("[1, 2]", "utf-8")
         case "another format":
-            manifest.write_text(text.replace('"format": 2', '"format": 3'), "utf-8")
+            manifest.write_text(text.replace('"format": 3', '"format": 4'), "utf-8")
 
 
 UNUSABLE = {
@@ -416,7 +418,7 @@ UNUSABLE = {
     "torn manifest": "cannot be read. Build it again",
     "empty manifest": "cannot be read. Build it again",
     "manifest of something else": "cannot be read. Build it again",
-    "another format": "is of format 3, this crmlab reads format 2. Build it again",
+    "another format": "is of format 4, this crmlab reads format 3. Build it again",
 }
 
 

@@ -31,7 +31,7 @@ TREND = pl.DataFrame(
     }
 )
 ROSTER = pl.DataFrame(
-    {"r": [5, 5, 5, 1], "f": [5, 5, 1, 1], "segment": ["Champions", "Loyal", "New or rare", "Inactive"]}
+    {"r": [5, 5, 5, 1], "f": [5, 5, 1, 1], "rfm_segment": ["Champions", "Loyal", "New or rare", "Inactive"]}
 )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date
 from functools import partial
 from importlib.metadata import version
@@ -14,17 +15,22 @@ import polars as pl
 from crmlab import panel
 from crmlab import policy as rules
 from crmlab.bank.check import check
+from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank, read
+from crmlab.mart import dealings
+from crmlab.mart.behaviour import Behaviour
 from crmlab.mart.pages import Pages
+from crmlab.mart.people import People, marks
 from crmlab.mart.publish import alone, publish
 from crmlab.mart.snapshot import FORMAT, Mart
 from crmlab.mart.snapshot import open as open_mart
 from crmlab.mart.worth import Worth
 from crmlab.panel.calendar import month_ends
 
-MONTHLY = ("facts", "customers", "books", "contribution")  # tables of a file a month
+MONTHLY = ("facts", "customers", "books", "contribution", "standing")  # tables of a file a month
+ROW_GROUP = 50_000  # rows that are read at least, where one customer is looked for
 ROOMS = ("policy", "bank", "panel", "measures", "mart")  # whose code decides what a snapshot holds
-LIBRARIES = ["crmlab", "polars", "narwhals", "duckdb", "dataframely"]
+LIBRARIES = ["crmlab", "polars", "narwhals", "duckdb", "dataframely", "scikit-learn"]
 Progress = Callable[[str, int, int], None]
 
 
@@ -91,25 +97,26 @@ def _versions() -> dict[str, str]:
 
 
 def _write(folder: Path, bank: Bank, progress: Progress) -> None:
-    pages = Pages(bank)
     months = month_ends(bank.history_from, bank.as_of)
-    worth = Worth(bank)
+    pages, worth, people = Pages(bank), Worth(bank), People(bank)
     rows = dict.fromkeys(MONTHLY, 0)
     for name in (*MONTHLY, "pages"):
         (folder / name).mkdir()
-    for done, (month, *frames) in enumerate(panel.monthly(bank)):
+    for done, (month, facts, customers, books) in enumerate(panel.monthly(bank)):
         progress("months", done, len(months))
-        pages.add_month(month, frames[1])
-        frames.append(worth.add_month(month, *frames))
-        for name, frame in zip(MONTHLY, frames, strict=True):
-            frame.write_parquet(folder / name / f"{month:%Y-%m}.parquet")
+        kept, lines = panel.keepers(bank, min(month, bank.as_of)), worth.lines(month, facts)
+        standing = people.add_month(customers, lines, kept)
+        pages.add_month(month, customers, standing, kept)
+        worth.add_month(month, facts, books, lines, kept)
+        for name, frame in zip(MONTHLY, (facts, customers, books, lines, standing), strict=True):
+            frame.write_parquet(folder / name / f"{month:%Y-%m}.parquet", row_group_size=ROW_GROUP)
             rows[name] += frame.height
     progress("months", len(months), len(months))
     events, accounts = panel.events(bank).collect(), _accounts(bank)
-    events.write_parquet(folder / "events.parquet")
-    accounts.write_parquet(folder / "accounts.parquet")
-    tables = pages.tables()
-    tables |= worth.tables(tables["roster"])
+    events.write_parquet(folder / "events.parquet", row_group_size=ROW_GROUP)
+    accounts.write_parquet(folder / "accounts.parquet", row_group_size=ROW_GROUP)
+    dealings.identity(bank).write_parquet(folder / "identity.parquet", row_group_size=ROW_GROUP)
+    tables = _tables(bank, pages, worth, people)
     for name, table in tables.items():
         _packed(table).write_ipc(folder / "pages" / f"{name}.arrow", compression="uncompressed")
     rows |= {"events": events.height, "accounts": accounts.height} | {
@@ -127,6 +134,17 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     (folder / "manifest.json").write_text(manifest, "utf-8")
 
 
+def _tables(bank: Bank, pages: Pages, worth: Worth, people: People) -> dict[str, pl.DataFrame]:
+    """All page tables: those of a customer's path come first, since the others are told by segment and tier."""
+    standing = people.standing()
+    tiers = worth.tiers(standing)
+    tables = people.tables(tiers[0]) | dealings.tables(bank)
+    tables |= pages.tables(tables["people"], marks(tables["paths"], standing["month"].max()))
+    tables |= worth.tables(tables["roster"], standing, tiers)
+    needed = [tables[name] for name in ("people", "roster", "worth", "members")]
+    return tables | Behaviour(bank, standing).tables(*needed)
+
+
 def _packed(table: pl.DataFrame) -> pl.DataFrame:
     """The same rows, texts laid end to end; else the bytes would tell how many threads had put them together."""
     return pl.from_arrow(table.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
@@ -136,7 +154,9 @@ def _accounts(bank: Bank) -> pl.DataFrame:
     products = bank.table("products").select(
         "product_id", "line", "asset_class", product=pl.coalesce("name", "product_id")
     )
-    return bank.table("accounts").join(products, on="product_id", how="left").sort("account_id").collect()
+    return (
+        bank.table("accounts").join(products, on="product_id", how="left").sort("customer_id", "account_id").collect()
+    )
 
 
 def _manifest(bank: Bank, rows: dict[str, int], report) -> dict:
@@ -154,6 +174,9 @@ def _manifest(bank: Bank, rows: dict[str, int], report) -> dict:
         "activity_window_days": policy.activity_window_days,
         "rfm_window_days": policy.rfm_window_days,
         "bands": policy.rfm_bands,
+        "growth": asdict(policy.growth),
+        "least_effect": policy.profile.least_effect / MILLION,
+        "settle_days": policy.funnel.settle_days,
         "versions": _versions(),
         "code_hash": _code(),
         "rows": rows,

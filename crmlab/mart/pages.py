@@ -16,64 +16,46 @@ class Pages:
 
     def __init__(self, bank: Bank):
         self.bank = bank
-        first = bank.table("accounts").group_by("customer_id").agg(first_on=pl.col("opened_on").min())
-        self.people = (
-            bank.table("customers")
-            .join(first, on="customer_id", how="left")
-            .select(
-                "customer_id", "customer_no", "name", "since", "first_on", "branch_id", pl.col("kind").cast(pl.String)
-            )
-            .sort("customer_id")
-            .collect()
-        )
         self.classes = pl.DataFrame({"line": list(bank.policy.lines), "class": list(bank.policy.lines.values())})
-        self.last_active = self.people.select("customer_id", last_active_on=pl.lit(None, pl.Date))
+        homes = bank.table("customers").select("customer_id", "branch_id", pl.col("kind").cast(pl.String))
+        self.homes = homes.collect()
         self.trend: list[pl.DataFrame] = []
         self.heads: list[pl.DataFrame] = []
         self.standings: dict[date, pl.DataFrame] = {}
 
-    def add_month(self, month: date, customers: pl.DataFrame) -> None:
-        """Take one month of `panel.customers`; months come in order."""
+    def add_month(self, month: date, customers: pl.DataFrame, standing: pl.DataFrame, kept: pl.DataFrame) -> None:
+        """Take a month of `panel.customers`, of `standing.table` and of who keeps whom; months come in order."""
         on = min(month, self.bank.as_of)
-        self._remember_activity(customers)
-        kept = self.people.select("customer_id", "branch_id", "kind").join(
-            panel.keepers(self.bank, on), on="customer_id", how="left"
-        )
+        kept = self.homes.join(kept, on="customer_id", how="left")
         lines = customers.join(self.classes, on="line", how="left").join(kept, on="customer_id", how="left")
         self.trend.append(_trend(lines))
-        standing = _standing(lines).join(self.last_active, on="customer_id", how="left")
-        standing = standing.with_columns(
-            is_active=(
-                (pl.lit(on) - pl.col("last_active_on")).dt.total_days() < self.bank.policy.activity_window_days
-            ).fill_null(False)
-        )
-        self.heads.append(_heads(standing.join(kept, on="customer_id", how="left"), month))
-        self.standings[month] = standing.drop("last_active_on")
+        active = (pl.lit(on) - pl.col("last_active_on")).dt.total_days() < self.bank.policy.activity_window_days
+        standing = standing.select(
+            "customer_id", "kind", "aum", "loans", "deposits", "n_lines", "is_open",
+            aum_average=pl.when(pl.col("n_without_average") == 0).then(pl.col("balance_days") // pl.col("days")),
+            is_active=active.fill_null(False),
+        )  # fmt: skip
+        self.heads.append(_heads(standing.drop("kind").join(kept, on="customer_id", how="left"), month))
+        self.standings[month] = standing
         for old in [past for past in self.standings if (month.year - past.year) * 12 + month.month - past.month > 12]:
             del self.standings[old]
 
-    def tables(self) -> dict[str, pl.DataFrame]:
-        """The page tables by name."""
+    def tables(self, people: pl.DataFrame, marks: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """The page tables by name; `people` are all customers there ever were, `marks` say where they stand today."""
         scores = rfm.scores(self._rfm_summary(), self.bank.policy.rfm_bands)
         return {
-            "roster": self._roster(rfm.segments(scores, self.bank.policy)),
+            "roster": self._roster(rfm.segments(scores, self.bank.policy), people, marks),
             "trend": pl.concat(self.trend),
             "heads": pl.concat(self.heads),
             "branches": self._names("branches", "branch_id"),
             "managers": self._names("managers", "manager_id", "branch_id"),
             "rfm_thresholds": scores.thresholds,
-            "segments": pl.DataFrame(
+            "rfm_segments": pl.DataFrame(
                 [(segment.name, *segment.r, *segment.f, *segment.m) for segment in self.bank.policy.rfm_segments],
                 schema={"name": pl.String} | {f"{axis}_{end}": pl.Int8 for axis in "rfm" for end in ("low", "high")},
                 orient="row",
             ),
         }
-
-    def _remember_activity(self, customers: pl.DataFrame) -> None:
-        seen = customers.group_by("customer_id").agg(seen=pl.col("last_active_on").max())
-        self.last_active = self.last_active.join(seen, on="customer_id", how="left", maintain_order="left").select(
-            "customer_id", last_active_on=pl.coalesce("seen", "last_active_on")
-        )
 
     def _rfm_summary(self) -> pl.DataFrame:
         """RFM of every customer with an account open at `as_of`, also of those without a transaction."""
@@ -85,14 +67,13 @@ class Pages:
         return (
             self.standings[now]
             .filter("is_open")
-            .select("customer_id")
-            .join(self.people.select("customer_id", "kind"), on="customer_id", how="left")
+            .select("customer_id", "kind")
             .join(known, on="customer_id", how="left")
             .with_columns(pl.col("frequency", "monetary").fill_null(0))
             .sort("customer_id")
         )
 
-    def _roster(self, scored: pl.DataFrame) -> pl.DataFrame:
+    def _roster(self, scored: pl.DataFrame, people: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
         bank, months = self.bank, list(self.standings)
         now = months[-1]
         before = months[-2] if len(months) > 1 else None
@@ -101,20 +82,20 @@ class Pages:
         managers = self._names("managers", "manager_id").rename({"name": "manager"})
         return (
             scored.drop("kind")
-            .join(self.people, on="customer_id", how="left")
-            .join(self.standings[now].drop("is_open"), on="customer_id", how="left")
-            .join(panel.keepers(bank, bank.as_of), on="customer_id", how="left")
+            .rename({"segment": "rfm_segment"})
+            .join(people, on="customer_id", how="left")
+            .join(self.standings[now].drop("is_open", "kind"), on="customer_id", how="left")
+            .join(marks, on="customer_id", how="left")
             .join(branches, on="branch_id", how="left")
             .join(managers, on="manager_id", how="left")
             .pipe(_change_since, self.standings, before, "aum_change_month")
             .pipe(_change_since, self.standings, a_year_ago, "aum_change_year")
             .select(
-                "customer_id", "customer_no",
-                (pl.col("name").str.slice(0, 1) + "…").alias("name"),
-                "kind", "branch_id", "branch", "manager_id", "manager", "since",
+                "customer_id", "customer_no", "name", "kind", "branch_id", "branch", "manager_id", "manager", "since",
                 _months_to(bank.as_of, pl.coalesce("first_on", "since")).alias("tenure_months"),
                 "aum", "aum_average", "loans", "deposits", "aum_change_month", "aum_change_year", "n_lines",
-                "is_active", "recency_days", "frequency", "monetary", "r", "f", "m", "segment",
+                "is_active", "recency_days", "frequency", "monetary", "r", "f", "m", "rfm_segment",
+                "segment", "state", "tier",
             )
             .sort("customer_id")
         )  # fmt: skip
@@ -154,25 +135,6 @@ def _trend(lines: pl.DataFrame) -> pl.DataFrame:
             n_holders=(pl.col("n_open") > 0).sum().cast(pl.Int32),
         )
         .sort("month", *GROUP, "line")
-    )
-
-
-def _standing(lines: pl.DataFrame) -> pl.DataFrame:
-    """One row a customer: balances by class, null where an account's is unknown, and lines held at the month's end."""
-
-    def total(name: str, *classes: str, unknown: str = "n_without_balance") -> pl.Expr:
-        of = pl.col("class").is_in(classes)
-        return pl.when(pl.col(unknown).filter(of).sum() == 0).then(pl.col(name).filter(of).sum())
-
-    aum = ("deposits", "investments")
-    average = total("balance_days", *aum, unknown="n_without_average") // pl.col("days").first()
-    return lines.group_by("customer_id").agg(
-        aum=total("closing", *aum),
-        aum_average=pl.when(total("closing", *aum).is_not_null()).then(average),
-        loans=-total("closing", "loans"),
-        deposits=total("closing", "deposits"),
-        n_lines=(pl.col("n_open") > 0).sum().cast(pl.Int32),
-        is_open=(pl.col("n_open") > 0).any(),
     )
 
 

@@ -11,7 +11,7 @@ import pyarrow.ipc
 
 from crmlab.errors import InputError, near_miss
 
-FORMAT = 2
+FORMAT = 3
 POINTER = "CURRENT"
 SNAPSHOTS = "snapshots"
 
@@ -23,6 +23,7 @@ class Mart:
     folder: Path
     manifest: dict
     _pages: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+    _mapped: dict[str, pa.Table] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def as_of(self) -> date:
@@ -60,6 +61,11 @@ class Mart:
         return pl.scan_parquet(self.folder / "contribution")
 
     @property
+    def standing(self) -> pl.LazyFrame:
+        """Customer × month: what they had, earned and did; see `crmlab.standing.table`."""
+        return pl.scan_parquet(self.folder / "standing")
+
+    @property
     def events(self) -> pl.LazyFrame:
         """Dated things about customers; see `crmlab.panel.events`."""
         return pl.scan_parquet(self.folder / "events.parquet")
@@ -78,14 +84,33 @@ class Mart:
             When the snapshot holds no such table.
         """
         if name not in self._pages:
+            self._pages[name] = pl.from_arrow(self._map(name))
+        return self._pages[name]
+
+    def of(self, name: str, *customer_ids: int) -> pl.DataFrame:
+        """The rows of some customers in a table made for pages that is in the order of customers; no others are read.
+
+        Raises
+        ------
+        InputError
+            When the snapshot holds no such table.
+        """
+        table = self._map(name)
+        ids = pl.from_arrow(table["customer_id"])
+        ends = [(ids.search_sorted(one, "left"), ids.search_sorted(one, "right")) for one in sorted(customer_ids)]
+        found = [table.slice(low, high - low) for low, high in ends] or [table.slice(0, 0)]
+        return pl.from_arrow(pa.concat_tables(found))
+
+    def _map(self, name: str) -> pa.Table:
+        if name not in self._mapped:
             path = self.folder / "pages" / f"{name}.arrow"
             if not path.is_file():
                 known = sorted(file.stem for file in path.parent.glob("*.arrow"))
                 raise InputError(f"The mart has no page table {name}. {near_miss(name, known)}")
             # Polars 2 copies what it reads from disk; pyarrow maps it, so that viewers share one copy.
             with pa.memory_map(str(path)) as file:
-                self._pages[name] = pl.from_arrow(pa.ipc.open_file(file).read_all())
-        return self._pages[name]
+                self._mapped[name] = pa.ipc.open_file(file).read_all()
+        return self._mapped[name]
 
 
 def open(folder: Path | str) -> Mart:

@@ -5,7 +5,6 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from crmlab import panel
 from crmlab.bank.read import Bank
 from crmlab.measures import completeness, concentration, contribution, deviation, tiers
 from crmlab.panel.relationships import customers_of, parts_of, register
@@ -19,6 +18,7 @@ UNRANKED = {
     "customer_id": pl.Int32, "tier": pl.String, "next_tier": pl.String, "missing": pl.Int64, "above": pl.Int64,
     "is_near_up": pl.Boolean, "is_near_down": pl.Boolean,
 }  # fmt: skip
+UNASSESSED = {"customer_id": pl.Int32, "month": pl.Date, "value": pl.Int64, "tier": pl.String}
 NO_DEVIATION = {
     "customer_id": pl.Int32, "month": pl.Date, "branch_id": pl.String, "manager_id": pl.String, "kind": pl.String,
     "closing": pl.Int64, "average": pl.Int64, "is_spike": pl.Boolean,
@@ -36,7 +36,7 @@ class Worth:
         self.components = list(bank.policy.contribution.components)
         self.people = (
             bank.table("customers")
-            .select("customer_id", "customer_no", pl.col("kind").cast(pl.String), "branch_id")
+            .select("customer_id", pl.col("kind").cast(pl.String), "branch_id")
             .sort("customer_id")
             .collect()
         )
@@ -47,7 +47,6 @@ class Worth:
         weighs = any(rule.on == "weighted_average" for rule in bank.policy.tiers)
         self.classes = register(bank, by="asset_class") if weighs else None
         self.months: list[date] = []
-        self.monthly: list[pl.DataFrame] = []
         self.assets: list[pl.DataFrame] = []
         is_aum = pl.col("line").cast(pl.String).is_in(self.lines_of["aum"])
         products = bank.table("products").filter(is_aum)
@@ -58,18 +57,22 @@ class Worth:
         self.year: list[pl.DataFrame] = []
         self.moves: dict[str, list[pl.DataFrame]] = {"aum": [], "loans": [], "contribution": []}
 
-    def add_month(self, month: date, facts: pl.DataFrame, customers: pl.DataFrame, books: pl.DataFrame) -> pl.DataFrame:
-        """Take one month of the panel; months come in order. Gives its `contribution.lines`."""
-        self.months.append(month)
-        lines = self.ledger.lines(facts, month)
+    def lines(self, month: date, facts: pl.DataFrame) -> pl.DataFrame:
+        """`contribution.lines` of one month of facts."""
         for currency in self.abroad:
             self.ledger.lines(facts, month, currency)  # it stops where its parts do not add up in that money, either
+        return self.ledger.lines(facts, month)
+
+    def add_month(
+        self, month: date, facts: pl.DataFrame, books: pl.DataFrame, lines: pl.DataFrame, kept: pl.DataFrame
+    ) -> None:
+        """Take one month of the panel, what `lines` made of it, and who keeps whom; months come in order."""
+        self.months.append(month)
         self.cubes.append(self._cube(lines, month))
         self.year = [*self.year, lines][-YEAR:]
-        whole = lines.select(*KEYS, "points", closing=pl.sum_horizontal(self.components))
-        self.monthly.append(self._standing(month, customers, whole))
+        whole = lines.select(*KEYS, closing=pl.sum_horizontal(self.components))
         if month.month % 3 == 0:
-            self.keepers.append(panel.keepers(self.bank, min(month, self.bank.as_of)).with_columns(month=pl.lit(month)))
+            self.keepers.append(kept.with_columns(month=pl.lit(month)))
         if self.classes:
             held = facts.filter(pl.col("account_id").is_in(self.aum_accounts))
             assets = customers_of(parts_of(held, self.classes, self.bank), month, self.classes, self.bank)
@@ -78,27 +81,33 @@ class Worth:
             held = books.filter(pl.col("line").is_in(of)).group_by(KEYS).agg(pl.col("closing", *FLOWS).sum())
             self.moves[measure].append(held)
         self.moves["contribution"].append(whole.group_by(KEYS).agg(pl.col("closing").sum()))
-        return lines
 
-    def tables(self, roster: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """The page tables by name; `roster` holds the customers of the day."""
-        monthly = pl.concat(self.monthly).join(self.people, on="customer_id", how="left", maintain_order="left")
-        ranks = [self._ranks(rule, monthly) for rule in self.bank.policy.tiers]
-        standing, ends = self._standings(monthly, ranks), self._deviations(monthly)
-        marks = roster.select("customer_id", "segment").join(
-            ranks[0].select("customer_id", "tier"), on="customer_id", how="left"
-        )
-        marks = marks.with_columns(pl.col("tier").cast(pl.String))
+    def tiers(self, standing: pl.DataFrame) -> list[pl.DataFrame]:
+        """By tier rule, the level of every customer at each assessment (`tiers.history`)."""
+        return [self._history(rule, standing) for rule in self.bank.policy.tiers]
+
+    def tables(
+        self, roster: pl.DataFrame, standing: pl.DataFrame, histories: list[pl.DataFrame]
+    ) -> dict[str, pl.DataFrame]:
+        """The page tables by name.
+
+        `roster` holds the customers of the day, `standing` everybody month by month, `histories` what `tiers` gives.
+        """
+        ranks = [
+            tiers.near(history, rule) if history.height else pl.DataFrame(schema=UNRANKED)
+            for rule, history in zip(self.bank.policy.tiers, histories, strict=True)
+        ]
+        summed, ends = self._standings(standing, ranks), self._deviations(standing)
+        marks = roster.select("customer_id", "segment", "tier")
         return {
-            "worth": self._worth(roster, standing, ends),
+            "worth": self._worth(roster, summed, ends),
             "worth_lines": self._last_year(roster),
             "worth_months": pl.concat(self.cubes),
             "worth_tiers": _tiers(self.bank),
-            "worth_people": self.people,
-            "concentration": self._concentration(monthly),
+            "concentration": self._concentration(standing),
             "deviations": ends,
             "completeness": self._completeness(roster, ranks[0]),
-            **{f"moves_{measure}": self._moves(measure, monthly, marks) for measure in self.moves},
+            **{f"moves_{measure}": self._moves(measure, standing, marks) for measure in self.moves},
         }
 
     def coverage(self, facts: pl.LazyFrame) -> dict:
@@ -119,35 +128,18 @@ class Worth:
         amounts = amounts.filter(pl.col("amount") != 0).select(pl.lit(month).alias("month"), pl.all())
         return amounts.sort("month", *GROUP, "line", "component")
 
-    def _standing(self, month: date, customers: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
-        """A row a customer: AUM, what the relationship earned, and whether it is open at the month's end."""
-        is_aum = pl.col("line").is_in(self.lines_of["aum"])
-        held = customers.group_by("customer_id").agg(
-            closing=pl.col("closing").filter(is_aum).sum(),
-            balance_days=pl.col("balance_days").filter(is_aum).sum(),
-            n_without_average=(pl.col("n_without_average") + pl.col("n_without_balance")).filter(is_aum).sum(),
-            days=pl.col("days").first(),
-            is_open=(pl.col("n_open") > 0).any(),
-        )
-        earned = whole.group_by("customer_id").agg(contribution=pl.col("closing").sum(), points=pl.col("points").sum())
-        return (
-            held.join(earned, on="customer_id", how="left")
-            .with_columns(pl.col("contribution", "points").fill_null(0), month=pl.lit(month))
-            .sort("customer_id")
-        )
-
-    def _ranks(self, rule: TierRule, monthly: pl.DataFrame) -> pl.DataFrame:
-        """Where each customer stood at the last assessment; nobody does before the first one, or without an average."""
+    def _history(self, rule: TierRule, standing: pl.DataFrame) -> pl.DataFrame:
+        """Where each customer stood at each assessment; nobody does before the first one, or without an average."""
         is_average = rule.on in ("aum_average", "weighted_average")
-        rows = monthly.filter(pl.col("n_without_average") == 0) if is_average else monthly
+        rows = standing.filter(pl.col("n_without_average") == 0) if is_average else standing
         if rule.on == "weighted_average":
             rows = self._weighted(rows, rule)
         # A month in which nobody was with the bank, or all averages are unknown, begins every history anew.
         begins = pl.col("month") > max(set(self.months) - set(rows["month"]), default=date.min)
         rows = rows.filter(begins, pl.col("month") <= self.bank.as_of)  # assessed at the end of a month, not within it
         if not rows["month"].dt.month().is_in(rule.assessed).any():
-            return pl.DataFrame(schema=UNRANKED)
-        return tiers.near(tiers.history(tiers.values(rows, rule), rule), rule)
+            return pl.DataFrame(schema=UNASSESSED)
+        return tiers.history(tiers.values(rows, rule), rule)
 
     def _weighted(self, rows: pl.DataFrame, rule: TierRule) -> pl.DataFrame:
         """The rows with the weighted balance-days of each customer's AUM in place of the plain ones."""
@@ -156,12 +148,12 @@ class Worth:
         rows = rows.drop("balance_days").join(held, on=["customer_id", "month"], how="left")
         return rows.with_columns(pl.col("balance_days").fill_null(0))
 
-    def _standings(self, monthly: pl.DataFrame, ranks: list[pl.DataFrame]) -> pl.DataFrame:
+    def _standings(self, standing: pl.DataFrame, ranks: list[pl.DataFrame]) -> pl.DataFrame:
         """A row a customer: the last year's contribution and points, the year's before, tier, grade and thresholds."""
         now, before = self.months[-YEAR:], self.months[-2 * YEAR : -YEAR]
         is_now, was = pl.col("month").is_in(now), pl.col("month").is_in(before)
         a_year_ago = pl.col("contribution").filter(was).sum() if len(before) == YEAR else pl.lit(None, pl.Int64)
-        summed = monthly.group_by("customer_id").agg(
+        summed = standing.group_by("customer_id").agg(
             contribution=pl.col("contribution").filter(is_now).sum(),
             contribution_before=a_year_ago,
             points=pl.col("points").filter(is_now).sum(),
@@ -174,9 +166,10 @@ class Worth:
             return summed.with_columns(grade=pl.lit(None, pl.String))
         return summed.join(graded, on="customer_id", how="left")
 
-    def _deviations(self, monthly: pl.DataFrame) -> pl.DataFrame:
+    def _deviations(self, standing: pl.DataFrame) -> pl.DataFrame:
         """AUM of each customer at the quarter ends, closing against the month's average, by who kept it then."""
-        ends = monthly.filter(pl.col("month").dt.month() % 3 == 0)
+        is_known = pl.col("aum").is_not_null()
+        ends = standing.filter(pl.col("month").dt.month() % 3 == 0, is_known).rename({"aum": "closing"})
         if ends.is_empty():
             return pl.DataFrame(schema=NO_DEVIATION)
         found = deviation.table(ends, ["customer_id"], self.bank.policy).filter("is_quarter_end")
@@ -220,14 +213,18 @@ class Worth:
             .sort("customer_id", "line", "component")
         )
 
-    def _concentration(self, monthly: pl.DataFrame) -> pl.DataFrame:
+    def _concentration(self, standing: pl.DataFrame) -> pl.DataFrame:
         """By month and kind, how much of AUM and of contribution the best customers bring."""
         by = ["month", "kind"]
         held, earned = (
-            monthly.filter("is_open").select(*by, value=column).with_columns(measure=pl.lit(measure))
-            for measure, column in (("aum", "closing"), ("contribution", "contribution"))
+            standing.filter("is_open", pl.col(measure).is_not_null())
+            .select(*by, value=measure)
+            .with_columns(measure=pl.lit(measure))
+            for measure in ("aum", "contribution")
         )
         tops = concentration.shares(pl.concat([held, earned]), by=[*by, "measure"])
+        if held.is_empty():
+            return tops.with_columns(gini=pl.lit(None, pl.Float64)).sort("month", "kind", "measure")
         gini = concentration.gini(held, by=[*by, "measure"]).drop("n", "n_negative")
         return tops.join(gini, on=[*by, "measure"], how="left").sort("month", "kind", "measure")
 
@@ -244,7 +241,7 @@ class Worth:
             "customer_id", pl.col("n_required", "n_filled").cast(pl.Int32), pl.col("missing").list.join(", ")
         )
 
-    def _moves(self, measure: str, monthly: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
+    def _moves(self, measure: str, standing: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
         """A row a customer and manager, the months side by side, flows since the beginning of history.
 
         Tier and segment are those of the snapshot's day, none for who is gone: a bridge by them tells what today's
@@ -259,7 +256,7 @@ class Worth:
         for month, frame in zip(self.months, frames, strict=True):
             place = frame.join(rows, on=KEYS, how="left", nulls_equal=True, maintain_order="left")["row"].to_numpy()
             # With us is who has an open account; of contributions, as the measure has it, who contributed at all.
-            with_us = frame if measure == "contribution" else monthly.filter(pl.col("month") == month, "is_open")
+            with_us = frame if measure == "contribution" else standing.filter(pl.col("month") == month, "is_open")
             closing = np.zeros(rows.height, np.int64)
             closing[place] = sign * frame["closing"].to_numpy()
             # An account closed with money on it keeps its customer in sight, so that nothing is missing from the whole.

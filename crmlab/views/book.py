@@ -152,26 +152,26 @@ def cells(roster: pl.DataFrame) -> pl.DataFrame:
 
     Examples
     --------
-    >>> roster = pl.DataFrame({"r": [5, 5, 5], "f": [4, 4, 4], "segment": ["Champions", "Loyal", "Champions"]})
+    >>> roster = pl.DataFrame({"r": [5, 5, 5], "f": [4, 4, 4], "rfm_segment": ["Champions", "Loyal", "Champions"]})
     >>> cells(roster).row(0)
     (5, 4, 3, ['Champions', 'Loyal'], [2, 1])
     """
     counts = (
-        roster.group_by("r", "f", "segment")
+        roster.group_by("r", "f", "rfm_segment")
         .agg(n=pl.len().cast(pl.Int64))
-        .sort("n", "segment", descending=[True, False])
+        .sort("n", "rfm_segment", descending=[True, False])
     )
     return (
         counts.group_by("r", "f", maintain_order=True)
-        .agg(pl.col("n").sum().alias("total"), "segment", "n")
-        .select("r", "f", n="total", segments="segment", counts="n")
+        .agg(pl.col("n").sum().alias("total"), "rfm_segment", "n")
+        .select("r", "f", n="total", segments="rfm_segment", counts="n")
         .sort("r", "f")
     )
 
 
 def segments(roster: pl.DataFrame, names: list[str]) -> list[tuple[str, int]]:
-    """Customers by segment, in the order of the policy."""
-    counts = dict(roster.group_by("segment").agg(pl.len()).iter_rows())
+    """Customers by RFM segment, in the order of the policy."""
+    counts = dict(roster.group_by("rfm_segment").agg(pl.len()).iter_rows())
     return [(name, counts[name]) for name in names if name in counts]
 
 

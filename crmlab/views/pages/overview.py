@@ -22,7 +22,7 @@ COLUMNS = [
     Column("kind", "named"),
     Column("branch"),
     Column("manager"),
-    Column("segment", "dot"),
+    Column("rfm_segment", "dot"),
     Column("aum", "money"),
     Column("aum_change_month", "change"),
     Column("loans", "money"),
@@ -35,14 +35,14 @@ COLUMNS = [
 def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     """The page; a row of its list opens the customer for the `reader`."""
     reader = reader or Reader()
-    roster, colours = mart.page("roster"), theme.colours(mart.page("segments")["name"])
+    roster, colours = mart.page("roster"), theme.colours(mart.page("rfm_segments")["name"])
     chosen = filters(mart)
     cells = live(partial(_grid, mart, colours), f"{word('grid.title')}. {word('figure.hint')}", **chosen)
     customers = table(
         lambda cells, **chosen: book.in_cells(book.scope(roster, **chosen), cells),
         COLUMNS,
         key="customer_no",
-        search=["customer_no", "name", "branch", "manager", "segment"],
+        search=["customer_no", "name", "branch", "manager", "rfm_segment"],
         file=word("list.file"),
         digits=mart.minor_digits,
         sort="aum",

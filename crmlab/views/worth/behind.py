@@ -88,7 +88,7 @@ def _with_names(tables: Tables, found: Listing) -> Listing:
     rows = found.rows.filter(pl.col("amount") != 0)
     known = rows.join(tables.all, on="customer_id", how="left")
     if known["customer_no"].null_count():
-        everyone = tables.mart.page("worth_people").select("customer_id", no="customer_no", was="kind")
+        everyone = tables.mart.page("people").select("customer_id", no="customer_no", was="kind")
         known = known.join(everyone, on="customer_id", how="left").with_columns(
             # Who is gone is told by number and kind alone.
             customer_no=pl.coalesce("customer_no", "no"),

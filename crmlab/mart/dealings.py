@@ -1,0 +1,53 @@
+"""The tables of what the bank and its customers had to do with each other, and of whom a customer is tied to."""
+
+import polars as pl
+
+from crmlab.bank.read import Bank
+from crmlab.measures import funnel, groups
+
+IDENTITY = ["customer_id", "name", "mobile", "address", "national_id"]
+
+
+def tables(bank: Bank) -> dict[str, pl.DataFrame]:
+    """The page tables by name."""
+    households, corporate = groups.households(bank).members, groups.corporate(bank)
+    members = households.rename({"n_members": "n_household"}).join(
+        corporate.rename({"n_members": "n_group"}), on="customer_id", how="left"
+    )
+    return {
+        "members": members.sort("customer_id"),
+        "links": groups.links(bank),
+        "complaints": _complaints(bank),
+        "offers": _offers(bank),
+        "leads": funnel.leads(
+            *(bank.table(name).collect() for name in ("leads", "products", "managers", "customers")),
+        ),
+    }
+
+
+def identity(bank: Bank) -> pl.DataFrame:
+    """What identifies each customer; no page reads it but for the one customer it is asked for."""
+    return bank.table("customers").select(IDENTITY).sort("customer_id").collect()
+
+
+def _complaints(bank: Bank) -> pl.DataFrame:
+    rows = bank.table("complaints").select("customer_id", "on", "topic", "resolved_on")
+    return rows.sort("customer_id", "on", "topic").collect()
+
+
+def _offers(bank: Bank) -> pl.DataFrame:
+    """What was offered, to whom and with what success; who was held back as a control was offered nothing."""
+    products = bank.table("products").select("product_id", product=pl.coalesce("name", "product_id"))
+    campaigns = (
+        bank.table("campaigns")
+        .join(products, on="product_id", how="left")
+        .select("campaign_id", "product", name=pl.coalesce("name", "campaign_id"))
+    )
+    return (
+        bank.table("offers")
+        .filter(~pl.col("is_control").fill_null(False))
+        .join(campaigns, on="campaign_id", how="left")
+        .select("customer_id", "on", "name", "product", "responded_on", "opened_on")
+        .sort("customer_id", "on", "name")
+        .collect()
+    )

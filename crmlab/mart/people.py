@@ -1,0 +1,109 @@
+"""The tables of customers through time: who there ever was, and where each of them stood every month."""
+
+from datetime import date
+
+import polars as pl
+
+from crmlab.bank.read import Bank
+from crmlab.errors import InputError
+from crmlab.measures import lifecycle, segments, standing
+
+LAST = {"customer_id": pl.Int32, "last_active_on": pl.Date, "manager_id": pl.String}
+
+
+class People:
+    """What each customer had, earned and did, month by month, and what segments and life cycle make of it."""
+
+    def __init__(self, bank: Bank):
+        self.bank = bank
+        first = bank.table("accounts").group_by("customer_id").agg(first_on=pl.col("opened_on").min())
+        self.everyone = (
+            bank.table("customers")
+            .join(first, on="customer_id", how="left")
+            .select(
+                "customer_id", "customer_no", pl.col("kind").cast(pl.String), "branch_id",
+                (pl.col("name").str.slice(0, 1) + "…").alias("name"), "since", "first_on",
+            )
+            .sort("customer_id")
+            .collect()
+        )  # fmt: skip
+        self.months: list[pl.DataFrame] = []
+        self.unbroken: list[pl.DataFrame] = []
+        self.last = pl.DataFrame(schema=LAST)
+
+    def add_month(self, customers: pl.DataFrame, lines: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+        """Take a month of `panel.customers`, its `contribution.lines` and who keeps whom; gives `standing.table`.
+
+        Nobody's path leads over a month in which nobody had an account: it begins anew after it.
+        """
+        rows = standing.table(customers, lines, self.everyone, self.bank.policy, self.last)
+        self.months.append(rows)
+        self.unbroken = [*self.unbroken, rows] if rows.height else []
+        self._remember(rows.join(kept, on="customer_id", how="left"))
+        return rows
+
+    def standing(self) -> pl.DataFrame:
+        """All months so far."""
+        return pl.concat(self.months)
+
+    def tables(self, tiers: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """The page tables by name; `tiers` is the history of the first tier rule.
+
+        Raises
+        ------
+        InputError
+            When nobody has an open account at the end.
+        """
+        policy, rows = self.bank.policy, self._path()
+        people = self.everyone.join(self.last.drop("last_active_on"), on="customer_id", how="left").sort("customer_id")
+        states = lifecycle.states(rows, policy)
+        paths = people.select("customer_id", "kind", "branch_id", "manager_id")
+        paths = paths.join(states, on="customer_id", how="semi", maintain_order="left")
+        for name, frame in (
+            ("segment", segments.assign(rows, policy)),
+            ("state", states),
+            ("tier", tiers),
+            ("aum", rows.filter("is_open")),
+        ):
+            paths = paths.join(_side_by_side(frame, name), on="customer_id", how="left", maintain_order="left")
+        return {
+            "people": people,
+            "paths": paths,
+            "segments": pl.DataFrame(
+                [
+                    (one.name, *map(", ".join, (one.activity, one.earning, one.growth)), one.means, one.do)
+                    for one in policy.segmentation.rows
+                ],
+                schema=dict.fromkeys(("name", "activity", "earning", "growth", "means", "do"), pl.String),
+                orient="row",
+            ),
+            "segment_cells": segments.cells(policy),
+        }
+
+    def _path(self) -> pl.DataFrame:
+        if not self.months[-1]["is_open"].any():
+            raise InputError(f"Nobody has an open account on {self.bank.as_of}. Choose another day.")
+        return pl.concat(self.unbroken)
+
+    def _remember(self, rows: pl.DataFrame) -> None:
+        """Who looks after each customer and when they last did something; of those who are gone, as it was."""
+        then = self.last.select("customer_id", was="manager_id")
+        manager = pl.when("is_open").then("manager_id").otherwise("was").alias("manager_id")
+        now = rows.join(then, on="customer_id", how="left").select("customer_id", "last_active_on", manager)
+        self.last = pl.concat([self.last.join(now, on="customer_id", how="anti"), now])
+
+
+def marks(paths: pl.DataFrame, month: date) -> pl.DataFrame:
+    """Segment, state and tier of each customer at a month's end, from the table `paths`; null where there is none."""
+    columns = {name: f"{name} {month}" for name in ("segment", "state", "tier")}
+    there = [
+        (pl.col(column) if column in paths.columns else pl.lit(None)).cast(pl.String).alias(name)
+        for name, column in columns.items()
+    ]
+    return paths.select("customer_id", *there)
+
+
+def _side_by_side(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """A row a customer, the values of a column of each month side by side: ``segment 2024-01-31``, …"""
+    wide = rows.sort("month").pivot("month", index="customer_id", values=name)
+    return wide.rename({month: f"{name} {month}" for month in wide.columns[1:]})
