@@ -446,7 +446,8 @@ def test_planted_households_are_recovered_as_far_as_the_bank_was_told(planted):
     bank, truth = planted
     found = groups.households(bank)
     score = recovery(found.members, "household_id", truth["households"], "household")
-    # A quarter of the planted pairs left no trace: an address not asked for, a child who moved out and kept no mobile.
+    # A quarter of the planted pairs left no trace: neither surname nor mobile in common, an address never asked for,
+    # a member who lives elsewhere.
     assert score["precision"] >= 0.97
     assert score["recall"] >= 0.68
     assert score["rand"] >= 0.8

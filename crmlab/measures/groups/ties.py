@@ -104,11 +104,15 @@ def numbers(bank: Bank) -> pl.DataFrame:
 
 def holders(bank: Bank) -> pl.DataFrame:
     """customer_id, key: owners and joint holders by account, of accounts open at `as_of` that have several."""
-    accounts = bank.table("accounts").filter(pl.col("closed_on").is_null()).select("customer_id", "account_id")
-    held = bank.table("holders").filter(pl.col("role") != "user").select("customer_id", "account_id")
-    several = held.join(accounts, on="account_id", how="semi")
-    owners = accounts.join(held, on="account_id", how="semi")
-    return pl.concat([several, owners]).unique().rename({"account_id": "key"}).collect()
+    accounts = bank.table("accounts").filter(pl.col("closed_on").is_null())
+    others = (
+        bank.table("holders")
+        .filter(pl.col("role") != "user")
+        .join(accounts.select("account_id", owner_id="customer_id"), on="account_id")
+        .filter(pl.col("customer_id") != pl.col("owner_id"))
+    )
+    either = [others.select(customer_id=who, key="account_id") for who in ("owner_id", "customer_id")]
+    return pl.concat(either).unique().collect()
 
 
 def pairs(rows: pl.DataFrame, most: int) -> pl.DataFrame:
