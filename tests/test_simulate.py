@@ -13,6 +13,7 @@ from crmlab import simulate
 from crmlab.bank.read import read
 from crmlab.bank.schema import TABLES
 from crmlab.errors import InputError
+from crmlab.measures import funnel, spending
 from crmlab.simulate import run
 
 START, END = date(2023, 1, 1), date(2024, 12, 31)
@@ -453,3 +454,56 @@ def test_gaps_are_those_planted_and_more_where_a_manager_is_careless(bank):
     )
     share = share.filter(pl.col("n") >= 15)["customer_id"].sort()
     assert share[0] < 0.15 < 0.3 < share[-1]
+
+
+def prospects(bank: Path) -> pl.DataFrame:
+    """Leads of those who were no customers when first spoken to, by `funnel.leads`."""
+    rows = minor_cost(table(bank, "leads"))
+    told = funnel.leads(rows, table(bank, "products"), table(bank, "managers"), table(bank, "customers"))
+    return told.filter("is_prospect", pl.col("lead_id").str.starts_with("N"))
+
+
+def minor_cost(leads: pl.DataFrame) -> pl.DataFrame:
+    return leads.with_columns((pl.col("cost").cast(pl.Decimal(20, 2)) * 100).cast(pl.Int64))
+
+
+def test_prospects_go_from_step_to_step_at_the_planted_rates(bank):
+    leads = prospects(bank)
+    planted = simulate.truth(bank, "funnel")
+    told = funnel.steps(leads, END, settle_days=90).head(3)
+    assert told["step"].to_list() == planted["step"].to_list()
+    error = (planted["rate"] * (1 - planted["rate"]) / told["n_judged"]).sqrt()
+    assert ((told["conversion"] - planted["rate"]).abs() < 3 * error).all()
+    assert ((told["median_days"] - planted["days"]).abs() <= 3).all()
+    assert told.select(pl.col("n_implied", "n_out_of_order").sum()).row(0) == (0, 0)
+    assert told["n_waiting"].min() > 0
+    assert told["n_young"].min() > 0
+
+
+def test_a_prospect_who_is_won_joins_on_that_day_and_is_nobody_before(bank):
+    leads = prospects(bank).join(table(bank, "customers").select("customer_id", "since"), on="customer_id", how="left")
+    assert leads.filter(pl.col("opened_on").is_null() != pl.col("customer_id").is_null()).is_empty()
+    won = leads.drop_nulls("opened_on")
+    assert won.height > 20
+    assert (won["opened_on"] == won["since"]).all()
+    assert won["customer_id"].is_unique().all()
+    rows = table(bank, "leads").filter(pl.col("lead_id").str.starts_with("N"))
+    assert rows.filter(pl.col("step") != "opened")["customer_id"].null_count() == rows.height - won.height
+    staff = leads.join(table(bank, "managers"), on="manager_id")
+    assert (staff["contacted_on"] >= staff["joined_on"]).all()
+
+
+def test_money_goes_to_other_banks_before_those_leave_who_go_little_by_little(bank):
+    moves = minor(table(bank, "transactions"), bank).filter(currency="CNY")
+    sent = spending.outflow(moves, START, END).filter(pl.col("other_banks") > 0)
+    gone = simulate.truth(bank, "leavers").filter(pl.col("left_on") > START + timedelta(days=300))
+    seen = gone.select("customer_id", "cause", "left_on", before=pl.int_ranges(1, 9)).explode("before")
+    ago = "-" + pl.format("{}mo", "before")
+    seen = seen.with_columns(month=pl.col("left_on").dt.month_start().dt.offset_by(ago).dt.month_end())
+    seen = seen.join(sent, on=["customer_id", "month"], how="left")
+    sends, slow = pl.col("other_banks").is_not_null(), pl.col("cause").is_in(["run-off", "salary"])
+    early, late = (sends.filter(when).mean() for when in (pl.col("before") >= 7, pl.col("before") <= 2))
+    by = seen.group_by(slow=slow).agg(early=early, late=late).sort("slow")
+    assert by["early"].max() < 0.45
+    assert by.row(1)[2] > 0.85  # they carry it away month by month
+    assert by.row(0)[2] < 0.3  # who closes, waits for maturity or dies gives no such sign

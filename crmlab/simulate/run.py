@@ -21,6 +21,7 @@ from crmlab.simulate import (
     people,
     planted,
     pricing,
+    prospects,
     register,
     saving,
     spending,
@@ -71,14 +72,16 @@ def bank(
     offered = dealings.campaigns(days)
     n_blocks = -(-customers // BLOCK)
     files = book.Files(folder, n_blocks, BLOCK)
-    for name, rows in (tables | staff.tables(team, rng, days) | dealings.campaign_tables(offered)).items():
+    tables |= staff.tables(team, rng, days) | dealings.campaign_tables(offered) | prospects.tables()
+    for name, rows in tables.items():
         files.write_once(name, rows)
     for block in range(n_blocks):
         own = np.random.default_rng([seed, 1, block])
         n = min(BLOCK, customers - block * BLOCK)
         crowd = people.draw(own, n, days, len(team.weights), team.weights)
         shared = homes.draw(np.random.default_rng([seed, 4, block]), crowd)
-        world = World(crowd, Ledger(), team, own, rates, days, days[0], shared, block, offered)
+        courted = np.random.default_rng([seed, 3, block])
+        world = World(crowd, Ledger(), team, own, rates, days, days[0], shared, courted, block, offered)
         _simulate(world, files, Dirt(dirt, np.random.default_rng([seed, 2, block]), block), progress)
     progress("simulate", n_blocks * months, n_blocks * months)
     return folder
@@ -148,6 +151,7 @@ def _month(world: World, month: Month) -> None:
     lending.overdraw(world)
     lending.states(world)
     dealings.month(world)
+    prospects.month(world)
 
 
 def _balances(world: World, each: int) -> None:
