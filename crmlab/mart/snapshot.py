@@ -75,6 +75,11 @@ class Mart:
         """The accounts known at `as_of`, with their numbers, products and lines."""
         return pl.scan_parquet(self.folder / "accounts.parquet")
 
+    @property
+    def identity(self) -> pl.LazyFrame:
+        """Name, mobile, address and national ID; read only for the one customer for whom they are asked."""
+        return pl.scan_parquet(self.folder / "identity.parquet")
+
     def page(self, name: str) -> pl.DataFrame:
         """A table made for pages, memory-mapped from uncompressed Arrow.
 
