@@ -114,13 +114,14 @@ def _yes_and_no(group: pl.DataFrame, rest: pl.DataFrame, names: list[str]) -> pl
 
 def _values(customers: pl.DataFrame, by: str, name: str) -> pl.DataFrame:
     """How many have each value of a text, out of how many of whom there is one."""
-    counts = customers.lazy().filter(pl.col(name).is_not_null()).group_by(name)
+    rows = customers.lazy().select(value=name, is_in=by).filter(pl.col("value").is_not_null())
     return (
-        counts.agg(k=pl.col(by).sum().cast(pl.Int64), k_rest=(~pl.col(by)).sum().cast(pl.Int64))
-        .sort(name)
+        rows.group_by("value")
+        .agg(k=pl.col("is_in").sum().cast(pl.Int64), k_rest=(~pl.col("is_in")).sum().cast(pl.Int64))
+        .sort("value")
         .select(
             pl.lit(name).alias("trait"),
-            pl.col(name).cast(pl.String).alias("value"),
+            pl.col("value").cast(pl.String),
             "k",
             pl.col("k").sum().alias("n"),
             "k_rest",
