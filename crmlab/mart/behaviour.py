@@ -23,7 +23,7 @@ class Behaviour:
     def __init__(self, bank: Bank, standing: pl.DataFrame):
         self.bank = bank
         self.standing = standing
-        self.months = standing["month"].unique().sort().to_list()
+        self.months = standing.filter("is_open")["month"].unique().sort().to_list()
         owners = bank.table("accounts").select("account_id", "customer_id", "currency")
         rows = panel.in_base_of_the_day(bank.table("transactions").join(owners, on="account_id"), bank)
         span = rows, self.months[0].replace(day=1), bank.as_of
@@ -40,7 +40,7 @@ class Behaviour:
         return {
             "traits": self._traits(roster, worth, members),
             "spending_months": self._spending(of),
-            "channel_months": pl.concat([self._channels(month, of) for month in self.months]),
+            "channel_months": pl.concat(self._channels(month, of) for month in self.months),
         }
 
     def _traits(self, roster: pl.DataFrame, worth: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
