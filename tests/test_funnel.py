@@ -58,8 +58,9 @@ BOOK = wide(
         ("n_implied", [2, 2, 1, 0]),
         ("n_out_of_order", [1, 0, 0, 1]),
         ("cost", [None] * 3 + [7 * 3_000 + 5_000 - 3_000]),
-        ("n_costed", [None] * 3 + [8]),
-        ("n_wins", [None] * 3 + [2]),
+        ("n_settled", [None] * 3 + [9]),
+        ("n_wins", [None] * 3 + [3]),
+        ("n_paid_for", [None] * 3 + [2]),
         ("cost_per_win", [None] * 3 + [11_500.0]),
     ],
 )
@@ -179,7 +180,7 @@ def test_every_lead_went_on_waits_or_is_lost_and_groups_add_up(leads):
     assert all(n[k] == n[k + 1] + waiting[k] + lost[k] for k in range(3))
     by_line = funnel.steps(leads, AS_OF, SETTLE, by="line")
     assert by_line.height == 4 * leads["line"].n_unique()
-    counted = [*funnel.COUNTS, "n_costed", "n_wins", "cost"]
+    counted = [*funnel.COUNTS, *funnel.WON, "cost"]
     sums = by_line.group_by("step").agg(pl.col(counted).sum()).sort("step")
     assert sums.rows() == told.select("step", pl.col(counted).fill_null(0)).rows()
     assert funnel.steps(leads.reverse(), AS_OF, SETTLE).equals(told)

@@ -13,6 +13,8 @@ STEPS = ["contacted", "responded", "offered", "opened"]
 DAYS = [f"{step}_on" for step in STEPS]
 ROWS = ["lead_id", "step", "on", "customer_id", "manager_id", "product_id", "cost"]
 COUNTS = ["n", "n_young", "n_judged", "n_next", "n_timed", "n_waiting", "n_lost", "n_implied", "n_out_of_order"]
+WON = ["n_settled", "n_wins", "n_paid_for"]
+EPOCH = date(1970, 1, 1)
 
 
 def leads(rows: pl.DataFrame, products: pl.DataFrame, managers: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
@@ -116,8 +118,9 @@ def steps(leads: pl.DataFrame, as_of: date, settle_days: int, by: str | Sequence
         with lower and upper (95 %, Wilson), null where none is judged or no step follows; median_days to the next step
         of the n_timed leads with both days in order, n_waiting (neither went on nor lost), n_lost, n_implied (the day
         of the step is not recorded), n_out_of_order (its day is after that of a later step, or of the loss: counted,
-        not timed). With the last step alone: n_costed (leads begun `settle_days` ago or earlier whose cost is known),
-        cost (theirs, won or not, minor units), n_wins (of them), cost_per_win (cost over n_wins, null without a win).
+        not timed). With the last step alone: n_settled (leads begun `settle_days` ago or earlier), of them n_wins; cost
+        (minor units: of the settled leads whose cost is known, won or not), n_paid_for (the wins among these) and
+        cost_per_win (cost over n_paid_for, null without one).
 
     Raises
     ------
@@ -142,34 +145,22 @@ def steps(leads: pl.DataFrame, as_of: date, settle_days: int, by: str | Sequence
     named(leads.columns, [*DAYS, "lost_on", "cost", *groups], "funnel.steps")
     rows = in_order(leads, ["lead_id"], "funnel.steps")
     _known_by(rows, as_of)
-    long = pl.concat([rows.select(*groups, **_step(number, as_of, settle_days)) for number in range(len(STEPS))])
-    is_last = pl.col("step") == STEPS[-1]
-    told = (
-        long.group_by(*groups, "step")
-        .agg(
-            pl.col(COUNTS).sum().cast(pl.Int64),
-            pl.col("days").median().alias("median_days"),
-            pl.col("n_costed", "n_wins").sum().cast(pl.Int64),
-            pl.col("cost").cast(pl.Int128).sum(),
-        )
-        .with_columns(
-            pl.when(~is_last).then(pl.col("n_next", "n_timed", "n_waiting", "n_lost")),
-            pl.when(is_last).then(pl.col("n_costed", "n_wins", "cost")),
-        )
-        .pipe(in_64_bits)
-    )
+    # Day numbers: every difference of them is a plain subtraction.
+    rows = rows.select(*groups, "cost", pl.col(*DAYS, "lost_on").to_physical())
+    settled = (as_of - EPOCH).days - settle_days
+    told = in_64_bits(pl.concat([_told(rows, number, settled, groups) for number in range(len(STEPS))]))
     lower, upper = wilson(pl.col("n_next"), pl.col("n_judged"))
     return (
         told.with_columns(
             conversion=pl.when(pl.col("n_judged") > 0).then(pl.col("n_next") / pl.col("n_judged")),
             lower=lower,
             upper=upper,
-            cost_per_win=pl.when(pl.col("n_wins") > 0).then(pl.col("cost") / pl.col("n_wins")),
+            cost_per_win=pl.when(pl.col("n_paid_for") > 0).then(pl.col("cost") / pl.col("n_paid_for")),
         )
         .select(
             *groups, "step", "n", "n_young", "n_judged", "n_next", "conversion", "lower", "upper", "median_days",
-            "n_timed", "n_waiting", "n_lost", "n_implied", "n_out_of_order", "n_costed", "cost", "n_wins",
-            "cost_per_win",
+            "n_timed", "n_waiting", "n_lost", "n_implied", "n_out_of_order", "n_settled", "n_wins", "n_paid_for",
+            "cost", "cost_per_win",
         )
         .sort(*groups, "step", nulls_last=True)
     )  # fmt: skip
@@ -184,35 +175,46 @@ def _known_by(rows: pl.DataFrame, as_of: date) -> None:
         )
 
 
-def _step(number: int, as_of: date, settle_days: int) -> dict[str, pl.Expr]:
-    """What one step of a lead counts for, as columns of yes and no; a lead that never came so far is no row of it."""
-    own, later = pl.col(DAYS[number]), DAYS[number + 1 :]
-    is_last = not later
-    no = pl.lit(False)
+def _told(rows: pl.DataFrame, number: int, settled: int, groups: list[str]) -> pl.DataFrame:
+    """One step of `steps`, but for rates."""
+    is_last = number == len(STEPS) - 1
+    counted = rows.select(*groups, **_step(number, settled))
+    sums = [
+        pl.col([*COUNTS, *WON]).sum().cast(pl.Int64),
+        pl.col("cost").cast(pl.Int128).sum(),
+        pl.col("days").median().alias("median_days"),
+    ]
+    told = counted.group_by(groups).agg(sums) if groups else counted.select(sums)
+    of_others = ["n_next", "n_timed", "n_waiting", "n_lost"] if is_last else [*WON, "cost"]
+    none = [pl.lit(None, told.schema[name]).alias(name) for name in of_others]
+    return told.with_columns(pl.lit(STEPS[number], pl.Enum(STEPS)).alias("step"), *none)
+
+
+def _step(number: int, settled: int) -> dict[str, pl.Expr]:
+    """What one step of a lead counts for, as yes and no; `settled` is the last day of leads that are judged."""
+    own, later, lost = pl.col(DAYS[number]), DAYS[number + 1 :], pl.col("lost_on")
     # Whoever is a lead has been contacted, even if all that is recorded is the loss.
     took = pl.any_horizontal(pl.col(DAYS[number:]).is_not_null()) if number else pl.lit(True)
-    went_on = no if is_last else pl.any_horizontal(pl.col(later).is_not_null())
-    after = pl.min_horizontal(*later, "lost_on")
+    went_on = pl.any_horizontal(pl.col(later).is_not_null()) if later else pl.lit(False)
+    after = pl.min_horizontal(*later, lost)
     # A step that was not recorded was taken by the next day that was.
-    is_young = (pl.lit(as_of) - pl.coalesce(own, after)).dt.total_days() < settle_days
-    is_lost, has_won = pl.col("lost_on").is_not_null(), pl.col(DAYS[-1]).is_not_null()
-    days = pl.lit(None, pl.Int64) if is_last else (pl.col(later[0]) - own).dt.total_days()
-    days = pl.when(own <= after).then(days)
-    begun = pl.min_horizontal(*DAYS, "lost_on")
-    is_costed = ((pl.lit(as_of) - begun).dt.total_days() >= settle_days) & pl.col("cost").is_not_null()
+    is_judged = took & (pl.coalesce(own, after) <= settled)
+    days = pl.when(own <= after).then(pl.col(later[0]) - own) if later else pl.lit(None, pl.Int32)
+    is_settled = pl.min_horizontal(*DAYS, lost) <= settled
+    is_won = is_settled & pl.col(DAYS[-1]).is_not_null()
     return {
-        "step": pl.lit(STEPS[number], pl.Enum(STEPS)),
         "n": took,
-        "n_young": took & is_young,
-        "n_judged": took & ~is_young,
-        "n_next": took & ~is_young & went_on,
+        "n_young": took & ~is_judged,
+        "n_judged": is_judged,
+        "n_next": is_judged & went_on,
         "n_timed": days.is_not_null(),
-        "n_waiting": took & ~went_on & ~is_lost,
-        "n_lost": took & ~went_on & is_lost,
+        "n_waiting": took & ~went_on & lost.is_null(),
+        "n_lost": took & ~went_on & lost.is_not_null(),
         "n_implied": took & own.is_null(),
         "n_out_of_order": (own > after).fill_null(False),
         "days": days,
-        "n_costed": is_costed,
-        "n_wins": is_costed & has_won,
-        "cost": pl.when(is_costed).then("cost"),
+        "n_settled": is_settled,
+        "n_wins": is_won,
+        "n_paid_for": is_won & pl.col("cost").is_not_null(),
+        "cost": pl.when(is_settled).then("cost"),
     }
