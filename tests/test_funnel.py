@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmlab.bank.read import read
 from crmlab.errors import InputError
 from crmlab.measures import funnel
+from tests import banks
 
 AS_OF, SETTLE = date(2024, 12, 31), 90
 DAYS = [*funnel.DAYS, "lost_on"]
@@ -184,3 +186,34 @@ def test_every_lead_went_on_waits_or_is_lost_and_groups_add_up(leads):
     sums = by_line.group_by("step").agg(pl.col(counted).sum()).sort("step")
     assert sums.rows() == told.select("step", pl.col(counted).fill_null(0)).rows()
     assert funnel.steps(leads.reverse(), AS_OF, SETTLE).equals(told)
+
+
+def test_what_comes_after_the_wall_changes_nothing(tmp_path):
+    def lead(number: str, step: str, on: str, **more) -> dict:
+        return {"lead_id": number, "step": step, "on": on, "product_id": "P-CUR", **more}
+
+    early = [
+        lead("L1", "contacted", "2024-01-05", manager_id="M1", cost="30.00"),
+        lead("L2", "contacted", "2024-01-09", customer_id="C1", manager_id="M1"),
+        lead("L2", "responded", "2024-01-12", customer_id="C1", manager_id="M1"),
+    ]
+    late = [
+        lead("L1", "opened", "2024-02-10", customer_id="C7", manager_id="M2", cost="9.00"),
+        lead("L2", "lost", "2024-02-20", customer_id="C1", manager_id="M2"),
+        lead("L3", "contacted", "2024-02-21", manager_id="M1"),
+    ]
+    told = []
+    for name, rows in (("early", early), ("late", early + late)):
+        people = [banks.person("C1"), banks.person("C7", since="2024-02-10")]
+        moves = [banks.entry("2024-01-01", "A1", "5.00"), banks.entry("2024-03-31", "A1", "5.00")]
+        folder = banks.six(
+            tmp_path / name, customers=people, accounts=[banks.account("A1", "C1")], transactions=moves, leads=rows,
+            holders=[], balances=[], assignments=[],
+        )  # fmt: skip
+        for as_of in (date(2024, 1, 31), date(2024, 3, 31)):
+            bank = read(folder, as_of=as_of, landed=tmp_path / "landed")
+            tables = [bank.table(table).collect() for table in ("leads", "products", "managers", "customers")]
+            told.append(funnel.leads(*tables))
+    assert told[0].equals(told[2])
+    assert told[0].select("lead_id", "is_prospect", "customer_id").rows() == [("L1", True, None), ("L2", False, 0)]
+    assert told[3].select("is_prospect", "customer_id", "cost").row(0) == (True, 1, 3_900)

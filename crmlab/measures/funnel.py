@@ -147,6 +147,7 @@ def steps(leads: pl.DataFrame, as_of: date, settle_days: int, by: str | Sequence
     _known_by(rows, as_of)
     # Day numbers: every difference of them is a plain subtraction.
     rows = rows.select(*groups, "cost", pl.col(*DAYS, "lost_on").to_physical())
+    rows = rows.with_columns(begun=pl.min_horizontal(*DAYS, "lost_on"))
     settled = (as_of - EPOCH).days - settle_days
     told = in_64_bits(pl.concat([_told(rows, number, settled, groups) for number in range(len(STEPS))]))
     lower, upper = wilson(pl.col("n_next"), pl.col("n_judged"))
@@ -178,6 +179,7 @@ def _known_by(rows: pl.DataFrame, as_of: date) -> None:
 def _told(rows: pl.DataFrame, number: int, settled: int, groups: list[str]) -> pl.DataFrame:
     """One step of `steps`, but for rates."""
     is_last = number == len(STEPS) - 1
+    rows = rows.with_columns(after=pl.min_horizontal(*DAYS[number + 1 :], "lost_on"))
     counted = rows.select(*groups, **_step(number, settled))
     sums = [
         pl.col([*COUNTS, *WON]).sum().cast(pl.Int64),
@@ -192,15 +194,14 @@ def _told(rows: pl.DataFrame, number: int, settled: int, groups: list[str]) -> p
 
 def _step(number: int, settled: int) -> dict[str, pl.Expr]:
     """What one step of a lead counts for, as yes and no; `settled` is the last day of leads that are judged."""
-    own, later, lost = pl.col(DAYS[number]), DAYS[number + 1 :], pl.col("lost_on")
+    own, after, later, lost = pl.col(DAYS[number]), pl.col("after"), DAYS[number + 1 :], pl.col("lost_on")
     # Whoever is a lead has been contacted, even if all that is recorded is the loss.
     took = pl.any_horizontal(pl.col(DAYS[number:]).is_not_null()) if number else pl.lit(True)
     went_on = pl.any_horizontal(pl.col(later).is_not_null()) if later else pl.lit(False)
-    after = pl.min_horizontal(*later, lost)
     # A step that was not recorded was taken by the next day that was.
     is_judged = took & (pl.coalesce(own, after) <= settled)
     days = pl.when(own <= after).then(pl.col(later[0]) - own) if later else pl.lit(None, pl.Int32)
-    is_settled = pl.min_horizontal(*DAYS, lost) <= settled
+    is_settled = pl.col("begun") <= settled
     is_won = is_settled & pl.col(DAYS[-1]).is_not_null()
     return {
         "n": took,
