@@ -31,7 +31,7 @@ PAGES = [
     "people", "paths", "segments", "segment_cells", "members", "links", "complaints", "offers", "leads", "roster",
     "trend", "heads", "branches", "managers", "rfm_thresholds", "rfm_segments", "worth", "worth_lines",
     "worth_months", "worth_tiers", "concentration", "deviations", "completeness", "moves_aum", "moves_loans",
-    "moves_contribution", "traits", "spending_months", "channel_months",
+    "moves_contribution", "referrals", "traits", "spending_months", "channel_months", "clusters",
 ]  # fmt: skip
 GROUP = ["branch_id", "manager_id", "kind"]
 OLD, NEW = date(2024, 2, 29), date(2024, 3, 31)

@@ -5,11 +5,14 @@ from functools import reduce
 import polars as pl
 
 from crmlab import panel
+from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
 from crmlab.measures import channels, spending
-from crmlab.policy import LINES
+from crmlab.measures.clusters import Clusters
+from crmlab.policy import LINES, Policy
 
 YEAR = 12
+APART, TOLD = 0.5, 3  # standard deviations from which a feature is worth telling, and how many are
 GROUP = ["branch_id", "manager_id", "kind", "segment"]
 TRAITS = [
     "customer_id", "kind", "branch_id", "manager_id", "segment", "state", "tier", "tenure_months", "aum_average",
@@ -31,24 +34,39 @@ class Behaviour:
         self.acts = channels.summary(*span, bank.policy)
 
     def tables(
-        self, people: pl.DataFrame, roster: pl.DataFrame, worth: pl.DataFrame, members: pl.DataFrame
+        self,
+        people: pl.DataFrame,
+        roster: pl.DataFrame,
+        worth: pl.DataFrame,
+        members: pl.DataFrame,
+        marks: pl.DataFrame,
+        clusters: pl.DataFrame,
     ) -> dict[str, pl.DataFrame]:
-        """The page tables by name, which are given those they build on."""
+        """The page tables by name, from those they build on, where customers stand, and who is in which cluster."""
         of = people.select("customer_id", "branch_id", "manager_id", "kind").join(
             roster.select("customer_id", "segment"), on="customer_id", how="left"
         )
         return {
-            "traits": self._traits(roster, worth, members),
+            "traits": self._traits(roster, worth, members, marks, clusters),
             "spending_months": self._spending(of),
             "channel_months": pl.concat(self._channels(month, of) for month in self.months),
         }
 
-    def _traits(self, roster: pl.DataFrame, worth: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    def _traits(
+        self,
+        roster: pl.DataFrame,
+        worth: pl.DataFrame,
+        members: pl.DataFrame,
+        marks: pl.DataFrame,
+        clusters: pl.DataFrame,
+    ) -> pl.DataFrame:
         """What is known of each customer of the day, a column a trait; money and acts are those of the last year."""
         rules, last_year = self.bank.policy.profile, pl.col("month").is_in(self.months[-YEAR:])
         spent = self.bought.filter(pl.col("month").is_in(self.months[-rules.spending_months :]))
         known = [
             roster.select(TRAITS),
+            marks.select("customer_id", "activity", "earning", "growth"),
+            clusters.select("customer_id", cluster=_cluster()),
             worth.select("customer_id", "contribution"),
             _digital(self.acts.filter(last_year)),
             _sent(self.left.filter(last_year)),
@@ -90,6 +108,32 @@ class Behaviour:
         for frame in (of, self.acts.filter(now).drop("month"), self.left.filter(now).drop("month")):
             rows = rows.join(frame, on="customer_id", how="left")
         return channels.totals(rows, ["month", *GROUP])
+
+
+def kinds_of_behaviour(found: Clusters, policy: Policy) -> pl.DataFrame:
+    """The page table `clusters`: how many are in each, what sets it apart, and how far it is to be relied on.
+
+    `words` names what its members have most more (+) or less (−) of than others of their kind.
+    """
+    sizes = found.members.group_by("kind", "cluster").agg(size=pl.len().cast(pl.Int64))
+    sign = pl.when(pl.col("z") > 0).then(pl.lit("+")).otherwise(pl.lit("-"))
+    apart = found.portraits.filter(pl.col("z").abs() >= APART).group_by("kind", "cluster", maintain_order=True)
+    words = apart.agg(words=(sign + pl.col("feature")).head(TOLD).str.join(" "))
+    return (
+        sizes.join(found.quality.drop("n"), on="kind")
+        .join(words, on=["kind", "cluster"], how="left")
+        .sort("kind", "cluster")
+        .select(
+            "kind", _cluster().alias("cluster"), pl.col("size").alias("n"), "k", "criterion", "stability", "lower",
+            "upper", pl.lit(policy.clusters.floor / MILLION).alias("floor"), "is_reliable",
+            pl.col("words").fill_null(""),
+        )
+    )  # fmt: skip
+
+
+def _cluster() -> pl.Expr:
+    """A cluster's name: numbers begin anew with each kind."""
+    return pl.concat_str("kind", pl.col("cluster").cast(pl.String), separator=" ")
 
 
 def _digital(acts: pl.DataFrame) -> pl.DataFrame:

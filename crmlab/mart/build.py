@@ -18,13 +18,14 @@ from crmlab.bank.check import check
 from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank, read
 from crmlab.mart import dealings
-from crmlab.mart.behaviour import Behaviour
+from crmlab.mart.behaviour import Behaviour, kinds_of_behaviour
 from crmlab.mart.pages import Pages
-from crmlab.mart.people import People, marks
+from crmlab.mart.people import People
 from crmlab.mart.publish import alone, publish
 from crmlab.mart.snapshot import FORMAT, Mart
 from crmlab.mart.snapshot import open as open_mart
 from crmlab.mart.worth import Worth
+from crmlab.measures import clusters
 from crmlab.panel.calendar import month_ends
 
 MONTHLY = ("facts", "customers", "books", "contribution", "standing")  # tables of a file a month
@@ -116,7 +117,7 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     events.write_parquet(folder / "events.parquet", row_group_size=ROW_GROUP)
     accounts.write_parquet(folder / "accounts.parquet", row_group_size=ROW_GROUP)
     dealings.identity(bank).write_parquet(folder / "identity.parquet", row_group_size=ROW_GROUP)
-    tables = _tables(bank, pages, worth, people)
+    tables = _tables(folder, bank, pages, worth, people)
     for name, table in tables.items():
         _packed(table).write_ipc(folder / "pages" / f"{name}.arrow", compression="uncompressed")
     rows |= {"events": events.height, "accounts": accounts.height} | {
@@ -134,15 +135,24 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     (folder / "manifest.json").write_text(manifest, "utf-8")
 
 
-def _tables(bank: Bank, pages: Pages, worth: Worth, people: People) -> dict[str, pl.DataFrame]:
-    """All page tables: those of a customer's path come first, since the others are told by segment and tier."""
+def _tables(folder: Path, bank: Bank, pages: Pages, worth: Worth, people: People) -> dict[str, pl.DataFrame]:
+    """All page tables: those of customers' paths come first, since the others are told by segment and tier."""
     standing = people.standing()
     tiers = worth.tiers(standing)
-    tables = people.tables(tiers[0]) | dealings.tables(bank)
-    tables |= pages.tables(tables["people"], marks(tables["paths"], standing["month"].max()))
+    paths = people.paths(tiers[0])
+    marks, tables = people.marks(paths), people.tables(paths) | dealings.tables(bank)
+    tables |= pages.tables(tables["people"], marks)
     tables |= worth.tables(tables["roster"], standing, tiers)
-    needed = [tables[name] for name in ("people", "roster", "worth", "members")]
-    return tables | Behaviour(bank, standing).tables(*needed)
+    tables["referrals"] = dealings.referrals(bank, tables["worth"], tables["roster"])
+    alike = clusters.fit(clusters.features(standing, *_written(folder)), bank.policy)
+    known = [tables[name] for name in ("people", "roster", "worth", "members")]
+    tables |= Behaviour(bank, standing).tables(*known, marks, alike.members)
+    return tables | {"clusters": kinds_of_behaviour(alike, bank.policy)}
+
+
+def _written(folder: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Customers and events, as they have just been written."""
+    return pl.scan_parquet(folder / "customers"), pl.scan_parquet(folder / "events.parquet")
 
 
 def _packed(table: pl.DataFrame) -> pl.DataFrame:

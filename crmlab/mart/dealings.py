@@ -25,6 +25,12 @@ def tables(bank: Bank) -> dict[str, pl.DataFrame]:
     }
 
 
+def referrals(bank: Bank, worth: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
+    """Who brought whom, and what those they brought have and earned us in the last year."""
+    amounts = worth.select("customer_id", "contribution").join(roster.select("customer_id", "aum"), on="customer_id")
+    return groups.referrals(bank, amounts)
+
+
 def identity(bank: Bank) -> pl.DataFrame:
     """What identifies each customer; no page reads it but for the one customer it is asked for."""
     return bank.table("customers").select(IDENTITY).sort("customer_id").collect()

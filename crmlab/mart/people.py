@@ -1,6 +1,6 @@
 """The tables of customers through time: who there ever was, and where each of them stood every month."""
 
-from datetime import date
+from typing import NamedTuple
 
 import polars as pl
 
@@ -9,6 +9,15 @@ from crmlab.errors import InputError
 from crmlab.measures import lifecycle, segments, standing
 
 LAST = {"customer_id": pl.Int32, "last_active_on": pl.Date, "manager_id": pl.String}
+
+
+class Paths(NamedTuple):
+    """Customer × month: a frame each for segment, state, tier and AUM, with a column of that name."""
+
+    segment: pl.DataFrame
+    state: pl.DataFrame
+    tier: pl.DataFrame
+    aum: pl.DataFrame
 
 
 class People:
@@ -46,44 +55,48 @@ class People:
         """All months so far."""
         return pl.concat(self.months)
 
-    def tables(self, tiers: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """The page tables by name; `tiers` is the history of the first tier rule.
+    def paths(self, tiers: pl.DataFrame) -> Paths:
+        """Everybody's way through segments, life cycle and, by the history of the first tier rule, `tiers`.
 
         Raises
         ------
         InputError
             When nobody has an open account at the end.
         """
-        policy, rows = self.bank.policy, self._path()
+        if not self.months[-1]["is_open"].any():
+            raise InputError(f"Nobody has an open account on {self.bank.as_of}. Choose another day.")
+        rows, policy = pl.concat(self.unbroken), self.bank.policy
+        return Paths(segments.assign(rows, policy), lifecycle.states(rows, policy), tiers, rows.filter("is_open"))
+
+    def marks(self, paths: Paths) -> pl.DataFrame:
+        """Where each customer stands at the end: activity, earning, growth, segment, state, tier; null: cannot tell."""
+        now = pl.col("month") == self.months[-1]["month"][0]
+        found = paths.state.filter(now).select("customer_id", "state")
+        for frame in (paths.segment.drop("kind"), paths.tier.select("customer_id", "month", "tier")):
+            found = found.join(frame.filter(now).drop("month"), on="customer_id", how="left")
+        return found.with_columns(pl.exclude("customer_id").cast(pl.String))
+
+    def tables(self, paths: Paths) -> dict[str, pl.DataFrame]:
+        """The page tables by name."""
         people = self.everyone.join(self.last.drop("last_active_on"), on="customer_id", how="left").sort("customer_id")
-        states = lifecycle.states(rows, policy)
-        paths = people.select("customer_id", "kind", "branch_id", "manager_id")
-        paths = paths.join(states, on="customer_id", how="semi", maintain_order="left")
-        for name, frame in (
-            ("segment", segments.assign(rows, policy)),
-            ("state", states),
-            ("tier", tiers),
-            ("aum", rows.filter("is_open")),
-        ):
-            paths = paths.join(_side_by_side(frame, name), on="customer_id", how="left", maintain_order="left")
+        side = people.select("customer_id", "kind", "branch_id", "manager_id")
+        side = side.join(paths.state, on="customer_id", how="semi", maintain_order="left")
+        for name, frame in paths._asdict().items():
+            side = side.join(_side_by_side(frame, name), on="customer_id", how="left", maintain_order="left")
+        rules = self.bank.policy.segmentation.rows
         return {
             "people": people,
-            "paths": paths,
+            "paths": side,
             "segments": pl.DataFrame(
                 [
                     (one.name, *map(", ".join, (one.activity, one.earning, one.growth)), one.means, one.do)
-                    for one in policy.segmentation.rows
+                    for one in rules
                 ],
                 schema=dict.fromkeys(("name", "activity", "earning", "growth", "means", "do"), pl.String),
                 orient="row",
             ),
-            "segment_cells": segments.cells(policy),
+            "segment_cells": segments.cells(self.bank.policy),
         }
-
-    def _path(self) -> pl.DataFrame:
-        if not self.months[-1]["is_open"].any():
-            raise InputError(f"Nobody has an open account on {self.bank.as_of}. Choose another day.")
-        return pl.concat(self.unbroken)
 
     def _remember(self, rows: pl.DataFrame) -> None:
         """Who looks after each customer and when they last did something; of those who are gone, as it was."""
@@ -91,16 +104,6 @@ class People:
         manager = pl.when("is_open").then("manager_id").otherwise("was").alias("manager_id")
         now = rows.join(then, on="customer_id", how="left").select("customer_id", "last_active_on", manager)
         self.last = pl.concat([self.last.join(now, on="customer_id", how="anti"), now])
-
-
-def marks(paths: pl.DataFrame, month: date) -> pl.DataFrame:
-    """Segment, state and tier of each customer at a month's end, from the table `paths`; null where there is none."""
-    columns = {name: f"{name} {month}" for name in ("segment", "state", "tier")}
-    there = [
-        (pl.col(column) if column in paths.columns else pl.lit(None)).cast(pl.String).alias(name)
-        for name, column in columns.items()
-    ]
-    return paths.select("customer_id", *there)
 
 
 def _side_by_side(rows: pl.DataFrame, name: str) -> pl.DataFrame:
