@@ -118,10 +118,15 @@ class Latest(traitlets.HasTraits):
 
     def __init__(self, **figures: ipywidgets.Widget) -> None:
         super().__init__()
-        self.figures = figures
+        self.figures: dict[str, ipywidgets.Widget] = {}
         for name, figure in figures.items():
-            figure.observe(partial(self._take, name), "value")
+            self.follow(name, figure)
         self.observe(self._clear, "value")
+
+    def follow(self, name: str, figure: ipywidgets.Widget) -> None:
+        """Take clicks of a figure that was made later, too."""
+        self.figures[name] = figure
+        figure.observe(partial(self._take, name), "value")
 
     def _take(self, name: str, change: dict) -> None:
         if change["new"]:

@@ -6,7 +6,7 @@ import polars as pl
 from crmlab.views import theme
 from crmlab.views.words import named, word
 
-HEIGHT = 300
+HEIGHT = 340
 
 
 def mix(frame: pl.DataFrame, order: tuple[str, ...]) -> go.Figure:
@@ -38,6 +38,7 @@ def mix(frame: pl.DataFrame, order: tuple[str, ...]) -> go.Figure:
         "mode": "lines+markers",
         "x": months,
         "y": frame["digital_share"].to_list(),
+        "yaxis": "y2",
         "line": {"color": theme.DOWN, "width": 2.5},
         "marker": {"size": 6, "line": {"width": 1, "color": "white"}},
         "error_y": {
@@ -48,7 +49,7 @@ def mix(frame: pl.DataFrame, order: tuple[str, ...]) -> go.Figure:
             "thickness": 1,
             "width": 0,
         },
-        "name": word("segments.digital"),
+        "showlegend": False,
         "hovertext": [_hover(row) for row in frame.iter_rows(named=True)],
         "hoverinfo": "text",
     }
@@ -58,9 +59,21 @@ def mix(frame: pl.DataFrame, order: tuple[str, ...]) -> go.Figure:
         barmode="stack",
         bargap=0.15,
         dragmode=False,
-        legend={"traceorder": "normal"},
+        legend={"traceorder": "normal", "y": 0.6},
         xaxis=theme.months(months),
-        yaxis={"tickformat": ".0%", "range": [0, 1]},
+        yaxis={
+            "tickformat": ".0%",
+            "range": [0, 1],
+            "domain": [0, 0.58],
+            "title": theme.title(word("segments.by_channel")),
+        },
+        yaxis2={
+            "tickformat": ".0%",
+            "rangemode": "tozero",
+            "domain": [0.74, 1],
+            "nticks": 3,
+            "title": theme.title(word("segments.digital")),
+        },
     )
 
 

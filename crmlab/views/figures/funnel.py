@@ -7,6 +7,7 @@ from crmlab.views import theme
 from crmlab.views.words import named, word
 
 HEIGHT = 300
+WHO = {"newcomers": "segments.newcomers", "customers": "segments.of_customers"}
 
 
 def steps(frame: pl.DataFrame, line: str, small: int) -> go.Figure:
@@ -21,7 +22,7 @@ def steps(frame: pl.DataFrame, line: str, small: int) -> go.Figure:
     small
         Below so many judged leads a rate is faint.
     """
-    order = frame["step"].cat.get_categories().to_list()
+    order = frame["step"].dtype.categories.to_list()
 
     def bars(is_prospect: bool) -> list[dict]:
         who = "newcomers" if is_prospect else "customers"
@@ -34,7 +35,7 @@ def steps(frame: pl.DataFrame, line: str, small: int) -> go.Figure:
                 "x": rows["n"].to_list(),
                 "y": [named("step", step) for step in rows["step"]],
                 "orientation": "h",
-                "name": word(f"segments.{who}"),
+                "name": word(WHO[who]),
                 "marker": {"color": theme.TWO[is_prospect]},
                 "customdata": [f"{who}|{line}|{step}" for step in rows["step"]],
                 "text": [_goes_on(row, small) for row in rows.iter_rows(named=True)],
@@ -54,7 +55,14 @@ def steps(frame: pl.DataFrame, line: str, small: int) -> go.Figure:
         bargap=0.25,
         legend={"traceorder": "reversed"},
         xaxis={"visible": False, "range": [0, frame["n"].max() * 1.75]},
-        yaxis={"categoryorder": "array", "categoryarray": [named("step", s) for s in order[::-1]], "showgrid": False},
+        yaxis={
+            "categoryorder": "array",
+            "categoryarray": [named("step", s) for s in order[::-1]],
+            "showgrid": False,
+            "ticks": "outside",
+            "ticklen": 6,
+            "tickcolor": "rgba(0,0,0,0)",
+        },
     )
 
 
@@ -83,4 +91,6 @@ def _hover(row: dict, who: str) -> str:
 
 
 def _days(days: float | None) -> str:
-    return "–" if days is None else f"{days:.0f}"
+    if days is None:
+        return "–"
+    return word("segments.day") if round(days) == 1 else word("segments.days", n=round(days))

@@ -6,7 +6,7 @@ import polars as pl
 from crmlab.views import theme
 from crmlab.views.words import word
 
-HEIGHT = 300
+HEIGHT = 340
 
 
 def over_time(frame: pl.DataFrame, currency: str, digits: int) -> go.Figure:
@@ -52,6 +52,8 @@ def over_time(frame: pl.DataFrame, currency: str, digits: int) -> go.Figure:
             "overlaying": "y",
             "side": "right",
             "tickformat": ".0%",
+            "tickmode": "auto",
+            "nticks": 5,
             "rangemode": "tozero",
             "showgrid": False,
             "tickfont": {"color": theme.DOWN},

@@ -6,8 +6,8 @@ import polars as pl
 from crmlab.views import theme
 from crmlab.views.words import word
 
-ROW, ROOM = 30, 80  # pixels of a row, and of what stands around them
-WIDE = 0.42  # of the figure, for the dots; the numbers stand beside
+ROW, ROOM = 30, 96  # pixels of a row, and of what stands around them
+WIDE = 0.38  # of the figure, for the dots; the numbers stand beside
 
 
 def effects(frame: pl.DataFrame, labels: list[str], least: float, sure: bool) -> go.Figure:
@@ -52,8 +52,8 @@ def effects(frame: pl.DataFrame, labels: list[str], least: float, sure: bool) ->
     }
     ink = theme.INK if sure else theme.OTHER
     heads = [
-        _text(at, len(rows) - 0.35, f"<b>{label}</b>", theme.QUIET)
-        for at, label in zip(PLACES, (*labels, ""), strict=True)
+        _text(at, len(rows) - 0.05, f"<b>{label.replace(': ', ':<br>')}</b>", theme.QUIET)
+        for at, label in zip(PLACES, (*labels, word("segments.difference")), strict=True)
     ]
     cells = [
         _text(place, at, text, ink if column != "difference" else theme.QUIET)
@@ -64,7 +64,7 @@ def effects(frame: pl.DataFrame, labels: list[str], least: float, sure: bool) ->
     return theme.clickable(
         ROOM + ROW * frame.height,
         [dots],
-        margin={"l": 8, "r": 8, "t": 24, "b": 40},
+        margin={"l": 8, "r": 8, "t": 30, "b": 40},
         shapes=[{**band, "fillcolor": theme.RULE, "opacity": 0.6, "line": {"width": 0}}],
         annotations=[*heads, *cells],
         xaxis={
@@ -73,11 +73,11 @@ def effects(frame: pl.DataFrame, labels: list[str], least: float, sure: bool) ->
             "title": theme.title(word("segments.effect_axis")),
             **theme.ZERO,
         },
-        yaxis={"range": [-0.6, len(rows) - 0.4 + 0.4], "showgrid": False, "ticks": ""},
+        yaxis={"range": [-0.6, len(rows) + 0.6], "showgrid": False, "ticks": ""},
     )
 
 
-PLACES = (0.46, 0.62, 0.78)  # where the two groups and their difference are told, of the figure's width
+PLACES = (0.42, 0.58, 0.74)  # where the two groups and their difference are told, of the figure's width
 
 
 def _text(x: float, y: float, text: str, colour: str) -> dict:

@@ -7,7 +7,7 @@ from crmlab.views import theme
 from crmlab.views.figures.mosaic import axis, squares
 from crmlab.views.words import named, word
 
-HEIGHT = 300
+HEIGHT = 560
 
 
 def cells(frame: pl.DataFrame, colours: dict[str, str]) -> go.Figure:
@@ -18,32 +18,25 @@ def cells(frame: pl.DataFrame, colours: dict[str, str]) -> go.Figure:
     frame
         activity, earning, growth (Enum, levels in their order), segment, n (null: not known).
     """
-    columns = frame["growth"].cat.get_categories().to_list()
-    levels = [frame[name].cat.get_categories().to_list() for name in ("activity", "earning")]
+    growths = frame["growth"].dtype.categories.to_list()[::-1]
+    names = {
+        axis: [named(axis, level) for level in frame[axis].dtype.categories.to_list()]
+        for axis in ("activity", "earning")
+    }
     traces, axes, heads = [], {}, []
-    for at, growth in enumerate(columns):
-        rows = frame.filter(pl.col("growth") == growth)
-        traces.append(_facet(rows, colours, at + 1))
-        room = [(at + 0.02) / len(columns), (at + 0.98) / len(columns)]
-        names = [named("activity", name) for name in levels[0]]
-        axes[f"xaxis{at + 1}"] = axis(names, domain=room, anchor=f"y{at + 1}", tickfont={"size": 11})
-        axes[f"yaxis{at + 1}"] = axis(
-            [named("earning", name) for name in levels[1]], anchor=f"x{at + 1}", showticklabels=at == 0, tickangle=-90
-        )
-        place = {"x": sum(room) / 2, "y": 1, "xref": "paper", "yref": "paper", "yanchor": "bottom"}
-        text = f"<b>{named('growth', growth)}</b>"
+    for at, growth in enumerate(growths):
+        traces.append(_facet(frame.filter(pl.col("growth") == growth), colours, at + 1))
+        top, bottom = 1 - at / len(growths), 1 - (at + 1) / len(growths)
+        room, is_last = [bottom + 0.01, top - 0.06], at == len(growths) - 1
+        axes[f"xaxis{at + 1}"] = axis(names["activity"], anchor=f"y{at + 1}", showticklabels=is_last)
+        axes[f"yaxis{at + 1}"] = axis(names["earning"], domain=room, anchor=f"x{at + 1}", tickfont={"size": 11})
+        place = {"x": 0, "y": room[1], "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        text = f"<b>{word('segments.facet', growth=named('growth', growth))}</b>"
         heads.append({"text": text, "showarrow": False, "font": {"size": 12, "color": theme.QUIET}, **place})
-    axes["yaxis1"]["title"] = theme.title(word("segments.earning_axis"))
-    axes["xaxis2"]["title"] = theme.title(word("segments.activity_axis"))
-    return theme.clickable(
-        HEIGHT,
-        traces,
-        bargap=0,
-        barmode="overlay",
-        margin={"l": 48, "r": 2, "t": 24, "b": 44},
-        annotations=heads,
-        **axes,
-    )
+    axes["yaxis2"]["title"] = {**theme.title(word("segments.earning_axis")), "standoff": 10}
+    axes[f"xaxis{len(growths)}"]["title"] = theme.title(word("segments.activity_axis"))
+    margin = {"l": 48, "r": 2, "t": 2, "b": 44}
+    return theme.clickable(HEIGHT, traces, bargap=0, barmode="overlay", margin=margin, annotations=heads, **axes)
 
 
 def _facet(rows: pl.DataFrame, colours: dict[str, str], at: int) -> dict:

@@ -9,6 +9,7 @@ from datetime import date
 
 import polars as pl
 
+from crmlab.measures.funnel import STEPS
 from crmlab.measures.transitions import ENTRY, EXIT, UNKNOWN
 from crmlab.measures.uncertainty import wilson
 
@@ -19,7 +20,7 @@ CHANNELS = ("counter", "atm", "online", "mobile", "pos")
 
 
 def pairs(paths: pl.DataFrame, start: date, end: date, by: str) -> pl.DataFrame:
-    """Where each customer stood at two month ends, as `crm.transitions.pairs` tells it, of a table with a column a month.
+    """Where each customer stood at two month ends, as `crm.transitions.pairs` tells it, from a column a month.
 
     Who had left before the start and is still away is left out.
 
@@ -67,7 +68,8 @@ def _where(by: str, day: date, absent: str) -> pl.Expr:
 class Movement:
     """Two months in numbers: customers at the start, those who moved, came and are gone, and the ways with most money.
 
-    `lost` and `won` are rows of the matrix: where the money of those who moved shrank and grew most, or None.
+    Rows of the matrix, or None: `lost` and `won`, where the money of those who moved shrank and grew most, and `away`,
+    from where most of it is gone.
     """
 
     n: int
@@ -78,6 +80,7 @@ class Movement:
     aum_gone: int
     lost: dict | None
     won: dict | None
+    away: dict | None
 
 
 def movement(matrix: pl.DataFrame) -> Movement:
@@ -85,8 +88,8 @@ def movement(matrix: pl.DataFrame) -> Movement:
 
     Examples
     --------
-    >>> matrix = pl.DataFrame({"origin": ["gold", "gold", "base", "came"], "destination": ["base", "gold", "gone", "base"],
-    ...     "n": [2, 5, 1, 3], "aum_start": [90, 500, 8, 0], "aum_end": [20, 520, 0, 30]})
+    >>> ends = {"origin": ["gold", "gold", "base", "came"], "destination": ["base", "gold", "gone", "base"]}
+    >>> matrix = pl.DataFrame({**ends, "n": [2, 5, 1, 3], "aum_start": [90, 500, 8, 0], "aum_end": [20, 520, 0, 30]})
     >>> told = movement(matrix)
     >>> told.n, told.n_moved, told.n_came, told.n_gone, told.lost["origin"], told.won
     (8, 2, 3, 1, 'gold', None)
@@ -95,9 +98,14 @@ def movement(matrix: pl.DataFrame) -> Movement:
     came = matrix.filter(origin.is_in([ENTRY, LEFT]), ~destination.is_in(AWAY))
     gone = matrix.filter(destination.is_in(AWAY), ~origin.is_in([ENTRY, LEFT]))
     there = matrix.filter(~origin.is_in([ENTRY, LEFT]))
-    ways = there.filter(origin != destination, origin != UNKNOWN, destination != UNKNOWN)
-    moved = ways.filter(~destination.is_in(AWAY))
-    lost, won = ways.filter(change < 0).sort(change), moved.filter(change > 0).sort(-change)
+    moved = there.filter(
+        origin != destination, ~pl.any_horizontal(origin == UNKNOWN, destination.is_in([UNKNOWN, *AWAY]))
+    )
+    ways = (
+        moved.filter(change < 0).sort(change),
+        moved.filter(change > 0).sort(-change),
+        gone.sort(-pl.col("aum_start")),
+    )
     return Movement(
         there["n"].sum(),
         moved["n"].sum(),
@@ -105,8 +113,7 @@ def movement(matrix: pl.DataFrame) -> Movement:
         came["aum_end"].sum(),
         gone["n"].sum(),
         gone["aum_start"].sum(),
-        lost.row(0, named=True) if lost.height else None,
-        won.row(0, named=True) if won.height else None,
+        *(found.row(0, named=True) if found.height else None for found in ways),
     )
 
 
@@ -160,6 +167,8 @@ def cells(traits: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
     [1]
     """
     axes = ["activity", "earning", "growth"]
+    if "activity" not in traits.columns:
+        return grid.with_columns(n=pl.lit(None, pl.Int64))
     counts = traits.group_by(axes).agg(n=pl.len().cast(pl.Int64))
     return grid.join(counts, on=axes, how="left", maintain_order="left").with_columns(pl.col("n").fill_null(0))
 
@@ -188,7 +197,7 @@ def spending(months: pl.DataFrame, quarters: int = 4) -> pl.DataFrame:
 
 
 def channels(months: pl.DataFrame) -> pl.DataFrame:
-    """How customers come to us, month by month: the channels' shares of transactions, and the share of digital customers.
+    """How customers come to us, by month: each channel's share of transactions, and the share who are digital.
 
     Returns month, n_customers, n_digital, digital_share with lower and upper (95 %), and by channel its share.
 
@@ -231,6 +240,21 @@ def outflow(months: pl.DataFrame) -> pl.DataFrame:
     names = ["other_banks", "outflow", "n_other_banks", "n_customers"]
     sums = months.group_by("month").agg(pl.col(names).cast(pl.Int64).sum()).sort("month")
     return sums.with_columns(share=pl.when(pl.col("outflow") > 0).then(pl.col("other_banks") / pl.col("outflow")))
+
+
+def wins(steps: pl.DataFrame) -> pl.DataFrame:
+    """How many of the leads that are old enough were won: the rows of the last step with won, low and high (95 %).
+
+    Examples
+    --------
+    >>> steps = pl.DataFrame({"step": ["offered", "opened"], "n_settled": [None, 10], "n_wins": [None, 8]})
+    >>> wins(steps).select("won", pl.col("low").round(2), pl.col("high").round(2)).rows()
+    [(0.8, 0.49, 0.94)]
+    """
+    n, of = pl.col("n_wins"), pl.col("n_settled")
+    low, high = wilson(n, of)
+    last = steps.filter(pl.col("step").cast(pl.String) == STEPS[-1])
+    return last.with_columns(low.alias("low"), high.alias("high"), won=pl.when(of > 0).then(n / of))
 
 
 def group(traits: pl.DataFrame, first: str, second: str) -> pl.DataFrame:

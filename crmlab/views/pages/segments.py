@@ -1,0 +1,149 @@
+"""Who is moving, and where to? The finding, the ways between two months, the segments, and the customers behind."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import ipywidgets
+
+from crmlab.mart.snapshot import Mart
+from crmlab.views import theme
+from crmlab.views.parts import Latest, Reader, block, button, choice, filters, panel
+from crmlab.views.segments import draw, say
+from crmlab.views.segments.behind import COLUMNS, listed
+from crmlab.views.segments.naming import group_name
+from crmlab.views.segments.tables import BYS, Tables
+from crmlab.views.sight import Asked, Sight, later
+from crmlab.views.widgets import Table, live, table
+from crmlab.views.words import named, word
+from crmlab.views.worth.behind import Listing
+from crmlab.views.worth.say import list_chip, list_title
+
+SIDES = ("first", "second")
+
+
+def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
+    """The page; a row of its list opens the customer for the `reader`."""
+    reader, tables = reader or Reader(), Tables(mart)
+    chosen, span = filters(mart), _span(tables)
+    by = choice("segments.by", [(word(f"segments.by_{one}"), one) for one in BYS])
+    between = {"span": span, "by": by, **chosen}
+    pair = {side: choice(f"segments.{side}", [(group_name(one), one) for one in tables.offered()]) for side in SIDES}
+    pair["first"].value = next((one for one in tables.offered() if one.startswith("segment=")), "")
+    line = choice("segments.line", [(word("segments.all_lines"), ""), *((named("line", n), n) for n in tables.lines())])
+    latest = Latest()
+
+    def figure(name: str, sight: Sight | None = None, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+        made = _shown(partial(getattr(draw, name), tables), sight, _label(name), **controls)
+        latest.follow(name, made)
+        return made
+
+    def said(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+        return _shown(partial(getattr(say, name), tables), sight, "", **controls)
+
+    def halves(*parts: ipywidgets.Widget) -> ipywidgets.Box:
+        return block("crmlab-halves", *parts)
+
+    def lost() -> tuple[str, ...]:
+        way = say.lost(tables, **{name: one.value for name, one in between.items()})
+        return ("flows", f"{way['origin']}|{way['destination']}") if way else ()
+
+    def movement(sight: Sight) -> list[ipywidgets.Widget]:
+        ways, states = figure("matrix", sight, **between), figure("states", sight, **chosen)
+        return [block("crmlab-pair", _titled("matrix", ways), _titled("states", states))]
+
+    def dealings(sight: Sight) -> list[ipywidgets.Widget]:
+        steps, won = figure("funnel", sight, line=line, **chosen), said("wins", sight, **chosen)
+        note = word("segments.funnel_note", days=mart.manifest["settle_days"])
+        leads = panel(word("segments.funnel_title"), note, block("crmlab-pickers", line), halves(steps, won))
+        sent, come = figure("outflow", sight, **chosen), figure("channels", sight, **chosen)
+        asked = [
+            block("crmlab-pickers", _lister(latest, name, lambda name=name: (name, "")))
+            for name in ("outflow", "channels")
+        ]
+        return [
+            leads,
+            block("crmlab-even", _titled("outflow", sent, asked[0]), _titled("channels", come, asked[1])),
+        ]
+
+    def people(sight: Sight) -> list[ipywidgets.Widget]:
+        apart, sizes = figure("profile", sight, **pair, **chosen), said("compared", sight, **pair, **chosen)
+        groups, bought = figure("clusters", sight), figure("spending", sight, **chosen)
+        told = said("stability", sight)
+        return [
+            _titled("profile", block("crmlab-pickers", *pair.values()), sizes, apart),
+            block("crmlab-even", _titled("spending", bought), _titled("clusters", groups, told)),
+        ]
+
+    asked = {"clicked": latest, **between, **pair}
+    behind = lru_cache(1)(partial(listed, tables))
+    customers = table(
+        lambda **asked: behind(**asked).rows,
+        COLUMNS,
+        key="customer_no",
+        search=["customer_no", "name", "branch", "manager", "lead_id"],
+        file=word("list.file"),
+        digits=mart.minor_digits,
+        sort="aum",
+        opened=reader.open,
+        colours=tables.colours["segment"],
+        **asked,
+    )
+    latest.observe(lambda _: _sorted(customers, behind(**{name: one.value for name, one in asked.items()})), "value")
+    return block(
+        "crmlab-page",
+        ipywidgets.HTML(f"<h1>{word('segments.title')}</h1><p>{word('segments.decides')}</p>").add_class(
+            "crmlab-title"
+        ),
+        block("crmlab-filters", *chosen.values(), span, by, live(partial(say.count, tables), **chosen)),
+        block("crmlab-lead", live(partial(say.finding, tables), **between), _lister(latest, "lost", lost)),
+        _titled("flows", figure("flows", **between)),
+        _titled(
+            "cells", block("crmlab-beside", figure("cells", **chosen), live(partial(say.legend, tables), **chosen))
+        ),
+        later(480, movement),
+        later(800, dealings),
+        later(900, people),
+        block(
+            "crmlab-panel",
+            block("crmlab-list-head", live(partial(list_title, behind), **asked), button("worth.clear", latest, ())),
+            customers,
+        ),
+        block("crmlab-chip", live(partial(list_chip, behind), **asked)),
+    )
+
+
+def _shown(draw: Callable, sight: Sight | None, label: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+    """What `draw` makes of the controls; below the fold only while it is in sight."""
+    if sight is None:
+        return live(draw, label, **controls)
+    return live(lambda asked: draw(**asked), label, asked=Asked(sight, **controls))
+
+
+def _span(tables: Tables) -> ipywidgets.SelectionRangeSlider:
+    """Two month ends of those that can be told."""
+    return ipywidgets.SelectionRangeSlider(
+        description=word("filter.months"),
+        options=[(theme.month(day), day) for day in tables.months],
+        value=tables.a_year(),
+        continuous_update=False,
+    ).add_class("crmlab-choice")
+
+
+def _label(name: str) -> str:
+    return f"{word(f'segments.{name}_title')}. {word('figure.hint')}"
+
+
+def _titled(name: str, *inside: ipywidgets.Widget) -> ipywidgets.Box:
+    return panel(word(f"segments.{name}_title"), word(f"segments.{name}_note"), *inside)
+
+
+def _lister(latest: Latest, name: str, asked: Callable[[], tuple[str, ...]]) -> ipywidgets.Button:
+    """A button that lists those of whom a sentence or a panel tells."""
+    made = ipywidgets.Button(description=word(f"segments.list_all_{name}")).add_class("crmlab-button")
+    made.on_click(lambda _: setattr(latest, "value", asked()))
+    return made
+
+
+def _sorted(customers: Table, found: Listing) -> None:
+    """Another list starts in its own order; what was searched for is searched for in it, too."""
+    customers.ask = {"sort": found.sort, "down": found.is_down, "search": customers.ask["search"], "from": 0}
