@@ -30,10 +30,12 @@ function render({ model, el }) {
   });
   const places = {}; // how far down each list was read
   let shown = model.get("page");
-  const place = (page) => {
-    if (page === shown) return;
+  let whom = model.get("customer");
+  const place = (page, customer) => {
+    if (page === shown && (customer ?? whom) === whom) return;
     places[shown] = scrollY;
     shown = page;
+    whom = customer ?? whom;
     const top = page === "customer" ? 0 : places[page] ?? 0; // a customer is read from the top
     let tries = 60; // the page itself comes a moment later
     const go = () => {
@@ -49,7 +51,7 @@ function render({ model, el }) {
     for (const [name, link] of links) name === page ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
     document.title = [customer, model.get("pages")[page] ?? page, model.get("name")].filter(Boolean).join(" · ");
     if (!window.crmlabServed) return; // a notebook's address is not ours
-    place(page);
+    place(page, customer);
     const address = new URL(location);
     const before = address.searchParams.get("page");
     address.searchParams.set("page", page);

@@ -20,13 +20,25 @@ function render({ model, el }) {
     model.set("ask", { ...model.get("ask"), ...change });
     model.save_changes();
   };
-  const open = (key) => model.send({ open: key }); // not by `value`: the same row may be opened again
+  const open = (key) => {
+    document.activeElement?.blur(); // what was found is no longer looked for
+    model.send({ open: key }); // not by `value`: the same row may be opened again
+  };
 
   let typing;
   const search = element("input", { type: "search", placeholder: words.search, ariaLabel: words.search });
+  const seek = () => ask({ search: search.value, from: 0 });
   search.oninput = () => {
     clearTimeout(typing);
-    typing = setTimeout(() => ask({ search: search.value, from: 0 }), 200);
+    typing = setTimeout(seek, 200);
+  };
+  let first = false; // whether the first hit is to be opened once it has come
+  search.onkeydown = (event) => {
+    if (event.key !== "Enter" || !model.get("opens") || !search.value.trim()) return;
+    first = true;
+    if (model.get("page").search === search.value) return draw();
+    clearTimeout(typing);
+    seek();
   };
   const files = ["csv", "xlsx"].map((kind) => {
     const label = kind === "csv" ? words.csv : words.excel;
@@ -70,7 +82,9 @@ function render({ model, el }) {
     return made;
   };
   const row = (values, key) => {
-    const made = element("tr", { tabIndex: 0 }, ...values.map((text, i) => cell(text, head[i])));
+    const made = element("tr", {}, ...values.map((text, i) => cell(text, head[i])));
+    if (!model.get("opens")) return made;
+    made.tabIndex = 0;
     made.dataset.key = key;
     made.ariaSelected = String(key === model.get("value"));
     made.onclick = () => open(key);
@@ -85,6 +99,11 @@ function render({ model, el }) {
   };
   const draw = () => {
     const page = model.get("page");
+    el.dataset.search = page.search;
+    if (first && page.search === search.value) {
+      first = false;
+      if (page.keys.length) open(page.keys[0]);
+    }
     body.replaceChildren(...page.rows.map((values, i) => row(values, page.keys[i])));
     [grid.tHead, body].forEach((part) =>
       [...part.rows].forEach((line) => [...line.cells].forEach((cell, i) => (cell.hidden = page.hidden[i]))));

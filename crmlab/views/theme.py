@@ -50,6 +50,18 @@ STATES = {  # of the life cycle, in the order of their telling; most are mature,
     "left": "#5d6b7a",
     "won back": "#aa3377",
 }
+EVENTS = {  # in the order of their telling: with the customer, their money, their accounts
+    "contact": "#117733",
+    "offer": "#44aa99",
+    "complaint": "#cc3311",
+    "manager_change": "#332288",
+    "salary": "#88ccee",
+    "large_inflow": "#0077bb",
+    "outflow_other_bank": "#ee7733",
+    "opened": "#999933",
+    "matured": "#ddcc77",
+    "closed": "#5d6b7a",
+}
 KINDS = ("#332288", "#117733", "#aa4499", "#997700")
 TWO = ("#004488", "#ddaa33")  # two groups side by side, apart in print too
 UP, DOWN = "#0077bb", "#ee7733"
@@ -258,6 +270,17 @@ def clickable(height: int, traces: Iterable[dict], **layout: object) -> go.Figur
 def title(text: str) -> dict:
     """What stands beside an axis."""
     return {"text": text, "font": {"size": 12, "color": QUIET}}
+
+
+def day(on: date | None) -> str:
+    """A day as it is said.
+
+    Examples
+    --------
+    >>> day(date(2025, 9, 3)), day(None)
+    ('3 Sep 2025', '–')
+    """
+    return "–" if on is None else f"{on.day} {on:%b %Y}"
 
 
 def months(days: list[date]) -> dict:

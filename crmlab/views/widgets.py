@@ -135,6 +135,7 @@ class Table(anywidget.AnyWidget):
     colours = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
     page = traitlets.Dict().tag(sync=True)
+    opens = traitlets.Bool(True).tag(sync=True)
     ask = traitlets.Dict({"sort": None, "down": False, "search": "", "from": 0}).tag(sync=True)
     value = traitlets.Unicode(allow_none=True, default_value=None).tag(sync=True)
 
@@ -143,17 +144,18 @@ def table(
     rows: Callable[..., pl.DataFrame],
     columns: list[Column],
     *,
-    key: str,
     search: list[str],
     file: str,
     digits: int,
     sort: str | None,
-    opened: Callable[[str], None],
+    key: str | None = None,
+    opened: Callable[[str], None] | None = None,
+    hint: str | None = None,
     colours: Mapping[str, str] | None = None,
     size: int = 12,
     **controls: ipywidgets.Widget,
 ) -> Table:
-    """A list with sort, search, pages and download, whose rows can be opened.
+    """A list with sort, search, pages and download.
 
     Parameters
     ----------
@@ -161,18 +163,24 @@ def table(
         A pure function of the controls' values that returns the list.
     columns
         What is shown, save columns without a single value; a download holds every column of the list.
-    key, search, sort
-        The column that names a row, those that are searched, the one sorted by at first (the largest on top), if any.
+    search, sort
+        The columns that are searched, the one sorted by at first (the largest on top), if any.
     file, digits
         The name of a download, and the digits of money after the point.
-    opened
-        Called with the key of each row that the reader opens, the same one as often as it is opened.
+    key, opened
+        The column that names a row, and what is called with the name of each row that the reader opens, the same one as
+        often as it is opened. Without them no row can be opened.
+    hint
+        What stands in the search field.
     """
     widget = Table(
         head=[{"name": column.name, "label": column.label, "form": column.form} for column in columns],
         words={name: word(f"table.{name}") for name in ("search", "csv", "excel", "busy", "previous", "next", "empty")},
         colours=dict(colours or {}),
+        opens=opened is not None,
     )
+    if hint:
+        widget.words = widget.words | {"search": hint}
     widget.set_trait("ask", {"sort": sort, "down": True, "search": "", "from": 0})
     now: dict = {}
 
@@ -193,7 +201,8 @@ def table(
         }
         widget.page = {
             "rows": written,
-            "keys": sight[key].to_list(),
+            "keys": sight[key].to_list() if key else [None] * sight.height,
+            "search": ask["search"],
             "from": start,
             "size": size,
             "total": len(order),
@@ -210,7 +219,7 @@ def table(
 
     def answer(_: object, content: dict, __: list) -> None:
         kind = content.get("want")
-        if content.get("open"):
+        if content.get("open") and opened:
             widget.value = content["open"]
             opened(content["open"])
         elif kind in FORMATS:

@@ -11,7 +11,7 @@ from crmlab.views.words import named, word
 HEIGHT = 440
 
 
-def over_time(frame: pl.DataFrame, currency: str) -> go.Figure:
+def over_time(frame: pl.DataFrame, currency: str, height: int = HEIGHT) -> go.Figure:
     """A colour a line, drawn through for the month's average and dotted for its closing; quarter ends are ruled.
 
     Parameters
@@ -20,9 +20,9 @@ def over_time(frame: pl.DataFrame, currency: str) -> go.Figure:
         month, line, closing, average in major units (`book.balances`).
     """
     if not frame.height:
-        return theme.sentence(word("balances.none"), HEIGHT)
+        return theme.sentence(word("balances.none"), height)
     step, unit = theme.unit(max(frame["closing"].abs().max(), frame["average"].abs().max()))
-    figure = theme.figure(HEIGHT, hovermode="x unified", xaxis_hoverformat="%b %Y")
+    figure = theme.figure(height, hovermode="x unified", xaxis_hoverformat="%b %Y")
     for (line,), rows in frame.group_by("line", maintain_order=True):
         colour = theme.LINES.get(line, theme.OTHER)
         for column, style in (("average", {"width": 2.5}), ("closing", {"width": 1.5, "dash": "dot"})):

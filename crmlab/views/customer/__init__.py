@@ -1,0 +1,1 @@
+"""What the page of one customer reads, says and draws."""
