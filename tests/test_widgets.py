@@ -127,10 +127,19 @@ def test_the_same_row_can_be_opened_twice():
     assert widget.value == "C1"
 
 
+def test_a_list_of_what_cannot_be_opened_has_no_keys():
+    widget = table(lambda: LIST, COLUMNS, search=["name"], file="f", digits=2, sort=None, hint="Who?")
+    widget._handle_custom_msg({"open": "C1"}, [])
+    assert (widget.opens, widget.value, widget.page["keys"]) == (False, None, [None] * 4)
+    assert widget.words["search"] == "Who?"
+    assert [row[0] for row in widget.page["rows"]] == ["C1", "C2", "C3", "C4"]
+
+
 def test_an_empty_list_has_no_range():
     assert made(rows=lambda: LIST.clear()).page == {
         "rows": [],
         "keys": [],
+        "search": "",
         "from": 0,
         "size": 2,
         "total": 0,
