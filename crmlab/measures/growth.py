@@ -1,12 +1,13 @@
 """Growth: whether a customer's money rises or falls, by its average over some months against as many before them."""
 
+from collections import deque
 from fractions import Fraction
 
 import numpy as np
 
 from crmlab.errors import InputError
 from crmlab.measures.given import LARGEST
-from crmlab.measures.history import History, Month, Window
+from crmlab.measures.history import Month, Window
 from crmlab.policy import GROWTH, Growth
 
 FALLING, STEADY, RISING = range(len(GROWTH))
@@ -18,13 +19,13 @@ NEEDED = ["balance_days", "n_without_average"]
 class Averages:
     """Average AUM month by month, and what it was before; months come in order."""
 
-    def __init__(self, history: History, rule: Growth):
+    def __init__(self, size: int, rule: Growth):
         self.rule = rule
-        self.window = Window(rule.months, history.size)
+        self.window = Window(rule.months, size)
         self.days: list[int] = []
-        self.before: list[np.ndarray] = []
+        self.averages: deque[np.ndarray] = deque(maxlen=rule.months + 1)
         # The last month in which an average was not known, as a number; at first long ago.
-        self.unknown_in = np.full(history.size, -2 * rule.months, np.int32)
+        self.unknown_in = np.full(size, -2 * rule.months, np.int32)
 
     def add(self, month: Month) -> np.ndarray:
         """FALLING, STEADY, RISING or UNKNOWN for each row of one more month.
@@ -35,23 +36,23 @@ class Averages:
         """
         months, number = self.rule.months, len(self.days)
         self.days.append(month.days)
-        average = self.window.add(month.at, month.column("balance_days")) // sum(self.days[-months:])
-        self.before.append(average)
-        self.unknown_in[month.at[month.column("n_without_average") > 0]] = number
+        average = self.window.add(month.at, month.values["balance_days"]) // sum(self.days[-months:])
+        self.averages.append(average)
+        self.unknown_in[month.at[month.values["n_without_average"] > 0]] = number
         if number + 1 < 2 * months:
             return np.full(len(month.at), UNKNOWN, np.uint8)
-        found = self._compared(average, self.before.pop(0))[month.at]
+        found = self._compared(average, self.averages[0])[month.at]
         found[number - self.unknown_in[month.at] < 2 * months] = UNKNOWN
         return found
 
     def _compared(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
-        change, size = now - before, np.abs(before)
-        share = Fraction(self.rule.change, MILLION)
-        if max(int(np.abs(change).max()), int(size.max())) * share.denominator > LARGEST:
+        change, size, share = now - before, np.abs(before), Fraction(self.rule.change, MILLION)
+        moved = np.abs(change)
+        largest = max(int(moved.max()), int(size.max()))
+        if largest * share.denominator > LARGEST:
             raise InputError(
-                f"An average of {size.max():.3g} times {share.denominator:,} is too much for 64 bits. Write `change` "
+                f"An average of {largest:.3g} times {share.denominator:,} is too much for 64 bits. Write `change` "
                 "under [growth] in policy.toml with fewer digits."
             )
-        is_large = np.abs(change) >= max(self.rule.least, 1)
-        is_large &= np.abs(change) * share.denominator >= size * share.numerator
+        is_large = (moved >= max(self.rule.least, 1)) & (moved * share.denominator >= size * share.numerator)
         return np.where(is_large, np.where(change > 0, np.uint8(RISING), np.uint8(FALLING)), np.uint8(STEADY))

@@ -1,39 +1,46 @@
 """A history month by month, each customer always at the same place of an array.
 
 Windows over months are then sums of whole arrays: no row is sorted or looked up, which is what 24 million rows need.
+Customers are taken in blocks, each small enough for its arrays to stay in the processor's cache.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.given import LARGEST, in_order, required
+from crmlab.measures.given import LARGEST, in_order, named, required
 from crmlab.measures.months import complete
 
 KEY = ["month", "customer_id"]
+BLOCK = 2**16
+WORKERS = 2
+NEVER = -(10**6)  # a day before any history
 
 
 class Month(NamedTuple):
-    """The rows of one month, in order of customers."""
+    """Some customers in one month, in their order: what a column says of them, and where their places are."""
 
-    month: date  # its end
     on: date  # the last day known of it: its end, but in a month that is not over
     days: int  # of it that are known
-    rows: pl.DataFrame
-    at: np.ndarray  # the place of each row's customer: customer_id less the lowest there is
-
-    def column(self, name: str) -> np.ndarray:
-        """The values of a column that has no nulls."""
-        return self.rows[name].to_numpy()
+    at: np.ndarray  # the place of each row's customer
+    values: dict[str, np.ndarray]  # of columns by name; dates as days since 1970-01-01, NEVER where there is none
 
     def idle_days(self) -> np.ndarray:
         """Days since the last thing each customer did themselves; where there is none, more than any history has."""
-        last = self.rows["last_active_on"].to_physical().fill_null(-(10**6))
-        return (self.on - date(1970, 1, 1)).days - last.to_numpy()
+        return day_number(self.on) - self.values["last_active_on"]
+
+
+class Block(NamedTuple):
+    """Some customers, month by month."""
+
+    ids: np.ndarray  # the customer_id of each place, whether there is such a customer or not
+    months: list[Month]
 
 
 class History(NamedTuple):
@@ -41,21 +48,39 @@ class History(NamedTuple):
 
     rows: pl.DataFrame
     months: list[date]
-    heights: list[int]  # rows of each month
-    first_id: int  # the lowest customer_id
-    size: int  # places there are: customer_id is a number that landing gave, so few are empty
+    begins: list[int]  # the number of the first row of each month, and the number of rows
+    values: dict[str, pl.Series | np.ndarray]  # a series where an array would be a copy
 
-    def __iter__(self) -> Iterator[Month]:
-        begin = 0
-        for month, height in zip(self.months, self.heights, strict=True):
-            rows = self.rows.slice(begin, height)
-            days = rows["days"].max()
-            on = month if begin == 0 else month.replace(day=1) + timedelta(days - 1)
-            yield Month(month, on, days, rows, rows["customer_id"].to_numpy() - self.first_id)
-            begin += height
+    def each(self, work: Callable[[Block], Iterable]) -> list[list]:
+        """What `work` gives for the customers of each block, one thing a month: month by month, a list of all blocks.
+
+        Things of several arrays come with the arrays of all blocks put together.
+        """
+        ids = self.values["customer_id"]
+        firsts = np.arange(ids.min(), int(ids.max()) + 1, BLOCK, ids.dtype)
+        days = [self.rows["days"][begin] for begin in self.begins[:-1]]
+        # A month that is not over ends with the last day known; only the first may lack days at its beginning.
+        ends = [month.replace(day=1) + timedelta(n - 1) for month, n in zip(self.months, days, strict=True)]
+        ends[0] = self.months[0]
+        cuts = [
+            begin + np.append(np.searchsorted(ids[begin:end], firsts), end - begin)
+            for begin, end in pairwise(self.begins)
+        ]
+
+        def done(n: int) -> list:
+            months = []
+            for on, known, cut in zip(ends, days, cuts, strict=True):
+                rows = {name: np.asarray(values[cut[n] : cut[n + 1]]) for name, values in self.values.items()}
+                months.append(Month(on, known, rows["customer_id"] - firsts[n], rows))
+            end = min(int(firsts[n]) + BLOCK, int(ids.max()) + 1)
+            return list(work(Block(np.arange(firsts[n], end, dtype=ids.dtype), months)))
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            blocks = list(pool.map(done, range(len(firsts))))
+        return [[np.concatenate(arrays) for arrays in zip(*month, strict=True)] for month in zip(*blocks, strict=True)]
 
 
-def history(standing: pl.DataFrame, columns: list[str], measure: str) -> History:
+def history(standing: pl.DataFrame, columns: list[str], dates: list[str], measure: str) -> History:
     """Standing in order of months and customers, once it has the columns, no gap and no row twice.
 
     Parameters
@@ -63,7 +88,9 @@ def history(standing: pl.DataFrame, columns: list[str], measure: str) -> History
     standing
         As `standing.table` gives it, of one month or of several.
     columns
-        Those that may have no null, beside customer_id, month and days.
+        Numbers and truths, which may have no null; nor may customer_id, month and days.
+    dates
+        Those that may.
     measure
         Who asks, as an error names it.
 
@@ -76,18 +103,34 @@ def history(standing: pl.DataFrame, columns: list[str], measure: str) -> History
     --------
     >>> day = [date(2024, 2, 29), date(2024, 1, 31), date(2024, 1, 31)]
     >>> rows = pl.DataFrame({"customer_id": [5, 7, 5], "month": day, "days": [29, 31, 31]})
-    >>> [(month.on.day, month.at.tolist()) for month in history(rows, [], "segments.assign")]
-    [(31, [0, 2]), (29, [0])]
+    >>> history(rows, [], [], "segments.assign").each(lambda block: [(month.at,) for month in block.months])
+    [[array([0, 2])], [array([0])]]
     """
     required(standing, ["customer_id", "month", "days", *columns], measure)
+    named(standing.columns, dates, measure)
     rows = standing if standing["month"].is_sorted() else standing.sort(KEY)
     runs = rows["month"].rle().struct.unnest()
-    months = complete(runs.select(month="value"))
-    ids = rows["customer_id"]
-    found = History(rows, months, runs["len"].to_list(), ids.min(), ids.max() - ids.min() + 1)
-    if all((np.diff(month.at) > 0).all() for month in found):
-        return found
-    return found._replace(rows=in_order(rows, KEY, measure))
+    months, begins = complete(runs.select(month="value")), np.append(0, runs["len"].cum_sum())
+    ids = rows["customer_id"].to_numpy()
+    follows = ids[1:] > ids[:-1]
+    follows[begins[1:-1] - 1] = True
+    if not follows.all():
+        rows = in_order(rows, KEY, measure)
+    values = {name: rows[name] for name in columns if rows.schema[name].is_integer()}
+    values |= {name: rows[name].to_numpy() for name in ("customer_id", *columns) if name not in values}
+    values |= {name: rows[name].to_physical().fill_null(NEVER).to_numpy() for name in dates}
+    return History(rows, months, begins.tolist(), values)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01, as dates are kept.
+
+    Examples
+    --------
+    >>> day_number(date(1970, 2, 1))
+    31
+    """
+    return (day - date(1970, 1, 1)).days
 
 
 class Window:
@@ -99,11 +142,10 @@ class Window:
         self.total = np.zeros(size, np.int64)
 
     def add(self, at: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """The sums once one more month is in; who is not there counts as 0. It is overwritten by the next call."""
-        if max(abs(int(values.min())), abs(int(values.max()))) * self.months > LARGEST:
-            raise InputError(
-                f"{np.abs(values).max():.3g} over {self.months} months is too much for 64 bits. Check its unit."
-            )
+        """The sums once one more month is in; who is not there counts as 0. The next call overwrites them."""
+        largest = max(int(values.max(initial=0)), -int(values.min(initial=0)))
+        if largest * self.months > LARGEST:
+            raise InputError(f"{largest:.3g} over {self.months} months is too much for 64 bits. Check its unit.")
         part = np.zeros_like(self.total) if len(self.parts) < self.months else self._oldest()
         part[at] = values
         self.total += part

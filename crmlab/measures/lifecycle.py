@@ -1,11 +1,14 @@
 """The life cycle: new, growing, mature, declining, dormant, left, won back; a customer is in one state every month."""
 
+from collections.abc import Iterator
+from datetime import date
+
 import numpy as np
 import polars as pl
 
-from crmlab.measures.given import in_order, named, required
+from crmlab.measures.given import in_order, required
 from crmlab.measures.growth import FALLING, NEEDED, RISING, Averages
-from crmlab.measures.history import Month, history
+from crmlab.measures.history import Block, Month, day_number, history
 from crmlab.measures.months import complete
 from crmlab.policy import Policy
 
@@ -65,17 +68,16 @@ def states(standing: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     >>> states(rows, policy.load()).select("customer_id", "state").rows()
     [(1, 'mature'), (1, 'left'), (2, 'new'), (1, 'left'), (2, 'new'), (1, 'won back'), (2, 'left')]
     """
-    past = history(standing, ["is_open", *NEEDED], "lifecycle.states")
-    named(standing.columns, ["first_on", "last_active_on"], "lifecycle.states")
-    averages, path = Averages(past, policy.growth), _Path(past.size, policy)
-    ids = pl.Series("customer_id", np.arange(past.size) + past.first_id, past.rows.schema["customer_id"])
-    found = []
-    for month in past:
-        now = path.add(month, averages.add(month))
-        seen = now < NOBODY
-        of = pl.DataFrame({"customer_id": ids, "month": pl.repeat(month.month, past.size, eager=True), "state": now})
-        found.append(of.filter(seen).with_columns(pl.col("state").cat.to(STATE)))
-    return pl.concat(found)
+    past = history(standing, ["is_open", *NEEDED], ["first_on", "last_active_on"], "lifecycle.states")
+    ids, codes = zip(*past.each(lambda block: _paths(block, policy)), strict=True)
+    days = np.array([day_number(month) for month in past.months], np.int32)
+    return pl.DataFrame(
+        {
+            "customer_id": np.concatenate(ids),
+            "month": np.repeat(days, [len(of) for of in ids]),
+            "state": np.concatenate(codes),
+        }
+    ).with_columns(pl.col("month").cast(pl.Date), pl.col("state").cat.to(STATE))
 
 
 def flow(states: pl.DataFrame) -> pl.DataFrame:
@@ -117,6 +119,15 @@ def flow(states: pl.DataFrame) -> pl.DataFrame:
     return counts.with_columns(pl.col("n").cast(pl.Int64)).sort("month", "origin", "state")
 
 
+def _paths(block: Block, policy: Policy) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The numbers and states of the customers seen so far, month by month."""
+    averages, path = Averages(len(block.ids), policy.growth), _Path(len(block.ids), policy)
+    for month in block.months:
+        state = path.add(month, averages.add(month))
+        seen = np.flatnonzero(state < NOBODY)
+        yield block.ids[seen], state[seen]
+
+
 class _Path:
     """The state of each place, month by month."""
 
@@ -135,7 +146,7 @@ class _Path:
         may_be_new = before == NEW if self.number else np.ones(len(before), bool)
         now[may_be_new & self._is_young(month)] = NEW
         now[self._is_won_back(month.at, before)] = WON_BACK
-        now[~month.column("is_open")] = LEFT
+        now[~month.values["is_open"]] = LEFT
         if self.number:
             now[before == NOBODY] = NEW
         # Who has no row has no account: they have left, if they ever were with us.
@@ -144,9 +155,10 @@ class _Path:
         return self.state
 
     def _is_young(self, month: Month) -> np.ndarray:
-        first = month.rows["first_on"].to_physical().fill_null(-(10**6)).to_numpy()
-        begins = pl.Series([month.month]).dt.offset_by(f"-{self.rules.new_months}mo").dt.month_end().to_physical()[0]
-        return first > begins
+        """Whose first account was opened in this month or the `new_months` − 1 before."""
+        begins = month.on.year * 12 + month.on.month - self.rules.new_months
+        first = date(begins // 12, begins % 12 + 1, 1)
+        return month.values["first_on"] >= day_number(first)
 
     def _is_won_back(self, at: np.ndarray, before: np.ndarray) -> np.ndarray:
         self.returned[at[before == LEFT]] = self.number

@@ -1,10 +1,14 @@
 """Which segment each customer is in, month by month: activity × earning × growth, within kind."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import polars as pl
 
+from crmlab.measures.given import required
 from crmlab.measures.growth import NEEDED, Averages
-from crmlab.measures.history import Month, Window, history
+from crmlab.measures.history import WORKERS, Block, Window, history
 from crmlab.policy import GROWTH, Level, Policy, Segmentation
 
 MILLION = 1_000_000
@@ -54,21 +58,20 @@ def assign(standing: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     ('active', 'low', 'steady', 'Everyday')
     """
     rules = policy.segmentation
-    past = history(standing, ["kind", "is_open", "contribution", *NEEDED], "segments.assign")
-    earned, averages = Window(rules.contribution_months, past.size), Averages(past, policy.growth)
-    look_back = max(2 * policy.growth.months, rules.contribution_months)
-    schema = {**past.rows.select(COLUMNS[:3]).schema, **_types(rules)}
-    segment_of, found = _by_cell(rules), [pl.DataFrame(schema=schema)]
-    for number, month in enumerate(past, 1):
-        contribution, growth = earned.add(month.at, month.column("contribution")), averages.add(month)
-        if number >= look_back:
-            is_open = month.column("is_open")
-            rows = month.rows.select(COLUMNS[:3]).filter(is_open)
-            earning = _earning(contribution[month.at[is_open]], rows["kind"], rules.earning)
-            at = (_activity(month, rules)[is_open], earning, growth[is_open])
-            codes = zip(_types(rules), (*at, segment_of[at]), strict=True)
-            found.append(_named(rows.with_columns(**dict(codes)), rules))
-    return pl.concat(found)
+    past = history(standing, ["is_open", "contribution", *NEEDED], ["last_active_on"], "segments.assign")
+    required(standing, ["kind"], "segments.assign")
+    skipped = max(2 * policy.growth.months, rules.contribution_months) - 1
+    months = past.each(lambda block: _measured(block, policy))[skipped:]
+    if not months:
+        return pl.DataFrame(schema={**past.rows.select(COLUMNS[:3]).schema, **_types(rules)})
+    rows = past.rows[past.begins[skipped] :].lazy().filter("is_open").select(COLUMNS[:3]).collect()
+    ends = np.cumsum([len(of[0]) for of in months])
+    kinds = [rows["kind"][end - len(of[0]) : end] for end, of in zip(ends, months, strict=True)]
+    segment_of = _by_cell(rules)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        codes = pool.map(lambda month, kind: _codes(*month, kind, segment_of, rules), months, kinds)
+        columns = map(np.concatenate, zip(*codes, strict=True))
+    return _named(rows.with_columns(**dict(zip(_types(rules), columns, strict=True))), rules)
 
 
 def cells(policy: Policy) -> pl.DataFrame:
@@ -110,9 +113,30 @@ def _by_cell(rules: Segmentation) -> np.ndarray:
     return found
 
 
-def _activity(month: Month, rules: Segmentation) -> np.ndarray:
-    idle = month.idle_days()
-    return sum((idle < level.within for level in rules.activity[1:]), np.zeros(len(idle), np.uint8))
+def _measured(block: Block, policy: Policy) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Activity, contribution and growth of the customers open at a month's end, month by month."""
+    rules = policy.segmentation
+    earned, averages = Window(rules.contribution_months, len(block.ids)), Averages(len(block.ids), policy.growth)
+    for month in block.months:
+        is_open, idle = month.values["is_open"], month.idle_days()
+        activity = sum((idle < level.within for level in rules.activity[1:]), np.zeros(len(idle), np.uint8))
+        contribution = earned.add(month.at, month.values["contribution"])[month.at]
+        yield activity[is_open], contribution[is_open], averages.add(month)[is_open]
+
+
+def _codes(
+    activity: np.ndarray,
+    contribution: np.ndarray,
+    growth: np.ndarray,
+    kinds: pl.Series,
+    segment_of: np.ndarray,
+    rules: Segmentation,
+) -> tuple[np.ndarray, ...]:
+    """The numbers of activity, earning, growth and segment of one month."""
+    earning = _earning(contribution, kinds, rules.earning)
+    _, n_earning, n_growth = segment_of.shape
+    cell = (activity.astype(np.int32) * n_earning + earning) * n_growth + growth
+    return activity, earning, growth, segment_of.ravel().take(cell)
 
 
 def _earning(values: np.ndarray, kinds: pl.Series, levels: tuple[Level, ...]) -> np.ndarray:
@@ -134,9 +158,8 @@ def _ranked(values: np.ndarray, tops: list[int]) -> np.ndarray:
 
 
 def _named(rows: pl.DataFrame, rules: Segmentation) -> pl.DataFrame:
-    """The numbers of levels and segments as Enums; one beyond the last is null."""
-    names = [
-        pl.when(pl.col(name) < len(kind.categories)).then(pl.col(name)).cat.to(kind)
-        for name, kind in _types(rules).items()
-    ]
-    return rows.with_columns(names)
+    """The numbers of levels and segments as Enums; the one beyond the last is null."""
+    types = _types(rules)
+    known = pl.when(pl.col("growth") < len(GROWTH))
+    may_be_null = [known.then(pl.col(name)).cat.to(types[name]) for name in ("growth", "segment")]
+    return rows.with_columns(*(pl.col(name).cat.to(types[name]) for name in AXES[:2]), *may_be_null)
