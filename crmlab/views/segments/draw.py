@@ -17,7 +17,7 @@ from crmlab.views.figures import segment_map, transitions
 from crmlab.views.figures import spending as spending_figure
 from crmlab.views.figures import states as states_figure
 from crmlab.views.segments import moves
-from crmlab.views.segments.naming import group_name, trait_name, trait_told
+from crmlab.views.segments.naming import cluster_words, group_name, trait_name, trait_told
 from crmlab.views.segments.tables import Tables
 from crmlab.views.words import named, word
 
@@ -96,7 +96,9 @@ def outflow(tables: Tables, **chosen: str) -> go.Figure:
 
 def clusters(tables: Tables) -> go.Figure:
     """The clusters of behaviour, of the whole bank."""
-    return clusters_figure.sizes(tables.mart.page("clusters").sort("kind", "cluster"))
+    found = tables.mart.page("clusters").sort("kind", "cluster")
+    words = pl.Series([cluster_words(signs) for signs in found["words"]], dtype=pl.String)
+    return clusters_figure.sizes(found.with_columns(words=words))
 
 
 def _why_nothing(span: tuple[date, date]) -> str:

@@ -167,9 +167,8 @@ def cells(traits: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
     [1]
     """
     axes = ["activity", "earning", "growth"]
-    if "activity" not in traits.columns:
-        return grid.with_columns(n=pl.lit(None, pl.Int64))
-    counts = traits.group_by(axes).agg(n=pl.len().cast(pl.Int64))
+    counts = traits.drop_nulls(axes).group_by(axes).agg(n=pl.len().cast(pl.Int64))
+    counts = counts.with_columns(pl.col(name).cast(grid.schema[name]) for name in axes)
     return grid.join(counts, on=axes, how="left", maintain_order="left").with_columns(pl.col("n").fill_null(0))
 
 

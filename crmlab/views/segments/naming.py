@@ -42,6 +42,19 @@ def trait_name(trait: str, value: str | None = None) -> str:
     return name if value is None else f"{name}: {value}"
 
 
+def cluster_words(signs: str | None) -> str:
+    """What is typical of a cluster, said of signs and features as the table `clusters` gives them.
+
+    Examples
+    --------
+    >>> cluster_words("+salary_rate +income -digital_share"), cluster_words(None)
+    ('more salary, income; less digital use', '')
+    """
+    told = [(one[0], named("feature", one[1:])) for one in (signs or "").split()]
+    sides = [(key, [name for sign, name in told if sign == mark]) for mark, key in (("+", "more"), ("-", "less"))]
+    return "; ".join(word(f"segments.{key}", what=", ".join(names)) for key, names in sides if names)
+
+
 def trait_told(trait: str, value: float | None, digits: int, is_rate: bool) -> str:
     """A trait's rate or median as a reader sees it.
 

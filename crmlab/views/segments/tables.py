@@ -37,6 +37,7 @@ class Tables:
         for table, what in (("branches", "branch"), ("managers", "manager")):
             told = mart.page(table).select(f"{what}_id", pl.coalesce("name", f"{what}_id").alias(what))
             self.people_ever = self.people_ever.join(told, on=f"{what}_id", how="left", maintain_order="left")
+        self.people_ever = self.people_ever.select(name for name in self.everyone.columns if name in self.people_ever)
         self.people, self.compared = (lru_cache(1)(made) for made in (self._people, self._compared))
         self.pairs, self.change = (lru_cache(2)(made) for made in (self._pairs, self._change))
         self.matrix = lru_cache(4)(self._matrix)
