@@ -5,7 +5,8 @@
 ``crm.deviation`` closing against average · ``crm.concentration`` whale curve, top shares, Gini · ``crm.tiers`` levels,
 and who is near the next · ``crm.movement`` the bridge between two months · ``crm.completeness`` what is not known ·
 ``crm.groups`` households, corporate groups, payroll, referrals ·
-``crm.standing`` a row a customer and month · ``crm.segments`` who is who · ``crm.clusters`` who banks alike · ``crm.lifecycle`` new to left ·
+``crm.standing`` a row a customer and month · ``crm.segments`` who is who · ``crm.lifecycle`` new to left ·
+``crm.clusters`` who banks alike, and how sure that is ·
 ``crm.funnel`` leads, step by step ·
 ``crm.spending`` on what, and how much goes to other banks · ``crm.channels`` counter or phone ·
 ``crm.transitions`` who moved where · ``crm.uncertainty`` intervals and effects ·
