@@ -1,5 +1,6 @@
 """The tables of what customers do: the traits that tell groups apart, spending, channels, money to other banks."""
 
+from datetime import date
 from functools import reduce
 
 import polars as pl
@@ -21,69 +22,73 @@ TRAITS = [
 
 
 class Behaviour:
-    """What customers bought, through which channels they acted and what they sent away, month by month."""
+    """What customers bought, through which channels they acted and what they sent away, gathered month by month."""
 
-    def __init__(self, bank: Bank, standing: pl.DataFrame):
+    def __init__(self, bank: Bank, people: pl.DataFrame, marks: pl.DataFrame):
         self.bank = bank
-        self.standing = standing
-        self.months = standing.filter("is_open")["month"].unique().sort().to_list()
         owners = bank.table("accounts").select("account_id", "customer_id", "currency")
-        rows = panel.in_base_of_the_day(bank.table("transactions").join(owners, on="account_id"), bank)
-        span = rows, self.months[0].replace(day=1), bank.as_of
-        self.bought, self.left = spending.summary(*span), spending.outflow(*span)
-        self.acts = channels.summary(*span, bank.policy)
+        self.rows = panel.in_base_of_the_day(bank.table("transactions").join(owners, on="account_id"), bank)
+        self.of = people.select("customer_id", "branch_id", "manager_id", "kind").join(
+            marks.select("customer_id", "segment"), on="customer_id", how="left"
+        )
+        self.spending: list[pl.DataFrame] = []
+        self.channels: list[pl.DataFrame] = []
+        self.bought, self.left, self.acts = [], [], []  # of recent months, in one frame each
+
+    def add_month(self, month: date, here: pl.DataFrame, is_recent: bool) -> None:
+        """Take one month; `here` are those with an open account at its end. Traits are told of recent months only."""
+        # What is reversed in the month after is taken back as well.
+        seen = pl.col("booked_on").is_between(month.replace(day=1), pl.lit(month).dt.offset_by("1mo").dt.month_end())
+        span = self.rows.filter(seen), month.replace(day=1), min(month, self.bank.as_of)
+        bought, left = spending.summary(*span), spending.outflow(*span)
+        acts = channels.summary(*span, self.bank.policy)
+        key = ["month", *GROUP, "category"]
+        sums = bought.join(self.of, on="customer_id", how="left").group_by(key).agg(pl.col("amount", "n").sum())
+        self.spending.append(sums.sort(key, nulls_last=True))
+        rows = here.select("customer_id", month=pl.lit(month)).join(self.of, on="customer_id", how="left")
+        for frame in (acts, left):
+            rows = rows.join(frame.drop("month"), on="customer_id", how="left")
+        self.channels += [channels.totals(rows, ["month", *GROUP])] if rows.height else []
+        if is_recent:
+            self.bought = _added(self.bought, bought.drop("month"), "customer_id", "category")
+            self.left = _added(self.left, left.drop("month"), "customer_id")
+            self.acts = _added(self.acts, acts.drop("month"), "customer_id")
 
     def tables(
         self,
-        people: pl.DataFrame,
         roster: pl.DataFrame,
         worth: pl.DataFrame,
         members: pl.DataFrame,
         marks: pl.DataFrame,
-        clusters: pl.DataFrame,
+        clusters: Clusters,
     ) -> dict[str, pl.DataFrame]:
         """The page tables by name, from those they build on, where customers stand, and who is in which cluster."""
-        of = people.select("customer_id", "branch_id", "manager_id", "kind").join(
-            roster.select("customer_id", "segment"), on="customer_id", how="left"
-        )
-        return {
-            "traits": self._traits(roster, worth, members, marks, clusters),
-            "spending_months": self._spending(of),
-            "channel_months": pl.concat(self._channels(month, of) for month in self.months),
-        }
-
-    def _traits(
-        self,
-        roster: pl.DataFrame,
-        worth: pl.DataFrame,
-        members: pl.DataFrame,
-        marks: pl.DataFrame,
-        clusters: pl.DataFrame,
-    ) -> pl.DataFrame:
-        """What is known of each customer of the day, a column a trait; money and acts are those of the last year."""
-        rules, last_year = self.bank.policy.profile, pl.col("month").is_in(self.months[-YEAR:])
-        spent = self.bought.filter(pl.col("month").is_in(self.months[-rules.spending_months :]))
         known = [
             roster.select(TRAITS),
             marks.select("customer_id", "activity", "earning", "growth"),
-            clusters.select("customer_id", cluster=_cluster()),
+            clusters.members.select("customer_id", cluster=_cluster()),
             worth.select("customer_id", "contribution"),
-            _digital(self.acts.filter(last_year)),
-            _sent(self.left.filter(last_year)),
-            _shares(spent),
-            self._salaried(rules.salary_months),
+            _digital(*self.acts),
+            _sent(*self.left),
+            _shares(*self.bought),
+            self._salaried(),
             self._holdings(),
             members.select("customer_id", in_household=pl.col("n_household") > 1),
         ]
-        joined = reduce(lambda left, right: left.join(right, on="customer_id", how="left"), known)
-        flags = [name for name, dtype in joined.schema.items() if dtype == pl.Boolean]
-        return joined.with_columns(pl.col(flags).fill_null(False), pl.col("outflow_other_bank").fill_null(0)).sort(
-            "customer_id"
-        )
+        traits = reduce(lambda left, right: left.join(right, on="customer_id", how="left"), known).sort("customer_id")
+        return {
+            "traits": traits.with_columns(
+                pl.col(pl.Boolean).fill_null(False), pl.col("outflow_other_bank").fill_null(0)
+            ),
+            "spending_months": pl.concat(self.spending),
+            "channel_months": pl.concat(self.channels),
+            "clusters": _kinds_of_behaviour(clusters, self.bank.policy),
+        }
 
-    def _salaried(self, months: int) -> pl.DataFrame:
+    def _salaried(self) -> pl.DataFrame:
         """Who received a salary in the last months."""
-        paid = pl.col("booked_on") >= self.months[-months:][0].replace(day=1)
+        back = f"-{self.bank.policy.profile.salary_months - 1}mo"
+        paid = pl.col("booked_on") >= pl.lit(self.bank.as_of).dt.month_start().dt.offset_by(back)
         rows = self.bank.table("transactions").filter(pl.col("kind") == "salary", pl.col("amount") > 0, paid)
         accounts = self.bank.table("accounts").select("account_id", "customer_id")
         paid_to = rows.select("account_id").join(accounts, on="account_id").select("customer_id").unique()
@@ -96,21 +101,8 @@ class Behaviour:
         has = [(pl.col("line") == line).any().alias(f"has_{line.replace('-', '_')}") for line in LINES]
         return held.group_by("customer_id").agg(has).collect()
 
-    def _spending(self, of: pl.DataFrame) -> pl.DataFrame:
-        key = ["month", *GROUP, "category"]
-        rows = self.bought.join(of, on="customer_id", how="left")
-        return rows.group_by(key).agg(pl.col("amount", "n").sum()).sort(key, nulls_last=True)
 
-    def _channels(self, month, of: pl.DataFrame) -> pl.DataFrame:
-        """Acts and money that left in one month, of all customers with an open account at its end."""
-        now = pl.col("month") == month
-        rows = self.standing.filter(now, "is_open").select("customer_id", "month")
-        for frame in (of, self.acts.filter(now).drop("month"), self.left.filter(now).drop("month")):
-            rows = rows.join(frame, on="customer_id", how="left")
-        return channels.totals(rows, ["month", *GROUP])
-
-
-def kinds_of_behaviour(found: Clusters, policy: Policy) -> pl.DataFrame:
+def _kinds_of_behaviour(found: Clusters, policy: Policy) -> pl.DataFrame:
     """The page table `clusters`: how many are in each, what sets it apart, and how far it is to be relied on.
 
     `words` names what its members have most more (+) or less (−) of than others of their kind.
@@ -134,6 +126,11 @@ def kinds_of_behaviour(found: Clusters, policy: Policy) -> pl.DataFrame:
 def _cluster() -> pl.Expr:
     """A cluster's name: numbers begin anew with each kind."""
     return pl.concat_str("kind", pl.col("cluster").cast(pl.String), separator=" ")
+
+
+def _added(so_far: list[pl.DataFrame], rows: pl.DataFrame, *key: str) -> list[pl.DataFrame]:
+    """One frame of sums by `key`: what there was, and the rows of one more month."""
+    return [pl.concat([*so_far, rows]).group_by(key).agg(pl.all().sum())]
 
 
 def _digital(acts: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from crmlab.bank.check import check
 from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank, read
 from crmlab.mart import dealings
-from crmlab.mart.behaviour import Behaviour, kinds_of_behaviour
+from crmlab.mart.behaviour import Behaviour
 from crmlab.mart.pages import Pages
 from crmlab.mart.people import People
 from crmlab.mart.publish import alone, publish
@@ -117,7 +117,7 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     events.write_parquet(folder / "events.parquet", row_group_size=ROW_GROUP)
     accounts.write_parquet(folder / "accounts.parquet", row_group_size=ROW_GROUP)
     dealings.identity(bank).write_parquet(folder / "identity.parquet", row_group_size=ROW_GROUP)
-    tables = _tables(folder, bank, pages, worth, people)
+    tables = _tables(folder, bank, pages, worth, people, progress)
     for name, table in tables.items():
         _packed(table).write_ipc(folder / "pages" / f"{name}.arrow", compression="uncompressed")
     rows |= {"events": events.height, "accounts": accounts.height} | {
@@ -135,7 +135,9 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     (folder / "manifest.json").write_text(manifest, "utf-8")
 
 
-def _tables(folder: Path, bank: Bank, pages: Pages, worth: Worth, people: People) -> dict[str, pl.DataFrame]:
+def _tables(
+    folder: Path, bank: Bank, pages: Pages, worth: Worth, people: People, progress: Progress
+) -> dict[str, pl.DataFrame]:
     """All page tables: those of customers' paths come first, since the others are told by segment and tier."""
     standing = people.standing()
     tiers = worth.tiers(standing)
@@ -144,10 +146,16 @@ def _tables(folder: Path, bank: Bank, pages: Pages, worth: Worth, people: People
     tables |= pages.tables(tables["people"], marks)
     tables |= worth.tables(tables["roster"], standing, tiers)
     tables["referrals"] = dealings.referrals(bank, tables["worth"], tables["roster"])
+    behaviour = Behaviour(bank, tables["people"], marks)
+    months = month_ends(bank.history_from, bank.as_of)
+    for done, (month, rows) in enumerate(zip(months, people.months, strict=True)):
+        progress("behaviour", done, len(months))
+        is_recent = done >= len(months) - bank.policy.profile.spending_months
+        behaviour.add_month(month, rows.filter("is_open"), is_recent)
+    progress("behaviour", len(months), len(months))
     alike = clusters.fit(clusters.features(standing, *_written(folder)), bank.policy)
-    known = [tables[name] for name in ("people", "roster", "worth", "members")]
-    tables |= Behaviour(bank, standing).tables(*known, marks, alike.members)
-    return tables | {"clusters": kinds_of_behaviour(alike, bank.policy)}
+    known = [tables[name] for name in ("roster", "worth", "members")]
+    return tables | behaviour.tables(*known, marks, alike)
 
 
 def _written(folder: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
