@@ -153,7 +153,7 @@ def _tables(
         is_recent = done >= len(months) - bank.policy.profile.spending_months
         behaviour.add_month(month, rows.filter("is_open"), is_recent)
     progress("behaviour", len(months), len(months))
-    alike = clusters.fit(clusters.features(standing, *_written(folder)), bank.policy)
+    alike = clusters.fit(clusters.features(pl.concat(people.unbroken), *_written(folder)), bank.policy)
     known = [tables[name] for name in ("roster", "worth", "members")]
     return tables | behaviour.tables(*known, marks, alike)
 
