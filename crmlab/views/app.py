@@ -95,7 +95,10 @@ def warm(mart: Path | str | None = None) -> None:
     except InputError:
         return  # it may be there when a viewer comes
     _ready[opened.folder, Viewer()] = _app(opened, Viewer())
-    worth.prepare(opened)
+    try:
+        worth.prepare(opened)
+    except Exception:
+        LOG.exception("page worth could not be prepared")  # which it says itself when it is asked for; the others stand
 
 
 _ready: dict[tuple[Path, Viewer], ipywidgets.Widget] = {}
