@@ -324,6 +324,23 @@ def test_a_month_in_which_nobody_has_an_account(tmp_path):
     assert found.select("customer_no", "aum", "aum_change_month").rows() == [("C2", 900, 900)]
 
 
+def test_who_holds_an_account_jointly_is_new_as_its_owner_is(tmp_path):
+    folder = banks.write(
+        tmp_path / "extracts",
+        products=banks.PRODUCTS,
+        customers=[person("C1"), person("C2", since="2024-02-01")],
+        accounts=[account("A1", "C1"), account("A2", "C1", opened="2024-02-03")],
+        holders=[
+            {"account_id": "A2", "customer_id": "C1", "role": "owner", "share": "0.5"},
+            {"account_id": "A2", "customer_id": "C2", "role": "joint", "share": "0.5"},
+        ],
+        transactions=[entry("2024-01-05", "A1", "1.00"), entry("2024-02-03", "A2", "9.00")],
+    )
+    found = crm.build(folder, "2024-03-31", tmp_path / "mart")
+    assert found.page("people")["first_on"].to_list() == [date(2023, 1, 1), date(2024, 2, 3)]
+    assert found.page("roster").select("customer_no", "state").rows() == [("C1", "mature"), ("C2", "new")]
+
+
 # -- the wall
 
 

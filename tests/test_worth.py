@@ -149,3 +149,30 @@ def test_tiers_of_six_customers(tmp_path, rule, as_of, expected):
     assert dict(mart.page("worth").select("customer_no", "tier").rows()) == expected
     ends = mart.page("deviations")["month"].unique().to_list()
     assert ends == ([as_of] if as_of.day == 31 else [])  # the quarter ends with its last day
+
+
+@pytest.mark.parametrize(
+    ("assessed", "as_of", "expected"),
+    [
+        # Within March the tier of February's end is in force.
+        ("", date(2024, 3, 15), ["basic", "gold", "gold"]),
+        # Nobody has one before the first assessment; it holds until the next.
+        ("assessed = [2, 8]", date(2024, 3, 31), [None, "gold", "gold"]),
+        ("assessed = [8]", date(2024, 3, 31), [None, None, None]),
+    ],
+)
+def test_between_two_assessments_the_last_tier_is_in_force(tmp_path, assessed, as_of, expected):
+    (tmp_path / "policy.toml").write_text(TIERS.format(f"{PLAIN}\n{assessed}"), "utf-8")
+    rules = policy.load(tmp_path / "policy.toml")
+    mart = crm.build(banks.six(tmp_path / "six"), as_of, tmp_path / "mart", policy=rules)
+    paths = mart.page("people").select("customer_id", "customer_no").join(mart.page("paths"), on="customer_id")
+    tiers = paths.select("customer_no", *(f"tier 2024-{end}" for end in ("01-31", "02-29", "03-31")))
+    assert list(tiers.row(by_predicate=pl.col("customer_no") == "C1"))[1:] == expected
+    # Who left on 20 February is in no tier, though February was assessed.
+    assert tiers.row(by_predicate=pl.col("customer_no") == "C3")[2:] == (None, None)
+    today = dict(tiers.select("customer_no", "tier 2024-03-31").rows())
+    for name in ("roster", "worth"):
+        rows = mart.page(name).select("customer_no", "tier").rows()
+        assert rows == [(number, today[number]) for number, _ in rows]
+    moved = mart.page("moves_aum").join(mart.page("roster").select("customer_id", today="tier"), on="customer_id")
+    assert moved["tier"].equals(moved["today"])

@@ -12,7 +12,10 @@ LAST = {"customer_id": pl.Int32, "last_active_on": pl.Date, "manager_id": pl.Str
 
 
 class Paths(NamedTuple):
-    """Customer × month: a frame each for segment, state, tier and AUM, with a column of that name."""
+    """Customer × month: a frame each for segment, state, tier and AUM, with a column of that name.
+
+    Tiers are those of assessments; between two of them the last one's holds.
+    """
 
     segment: pl.DataFrame
     state: pl.DataFrame
@@ -25,7 +28,10 @@ class People:
 
     def __init__(self, bank: Bank):
         self.bank = bank
-        first = bank.table("accounts").group_by("customer_id").agg(first_on=pl.col("opened_on").min())
+        accounts = bank.table("accounts").select("account_id", "customer_id", "opened_on")
+        joint = bank.table("holders").filter(pl.col("role") != "user").select("account_id", "customer_id")
+        joint = joint.join(accounts.drop("customer_id"), on="account_id").select(accounts.collect_schema().names())
+        first = pl.concat([accounts, joint]).group_by("customer_id").agg(first_on=pl.col("opened_on").min())
         self.everyone = (
             bank.table("customers")
             .join(first, on="customer_id", how="left")
@@ -70,10 +76,11 @@ class People:
 
     def marks(self, paths: Paths) -> pl.DataFrame:
         """Where each customer stands at the end: activity, earning, growth, segment, state, tier; null: cannot tell."""
-        now = pl.col("month") == self.months[-1]["month"][0]
+        now, assessed = pl.col("month") == self.months[-1]["month"][0], pl.col("month") == pl.col("month").max()
         found = paths.state.filter(now).select("customer_id", "state")
-        for frame in (paths.segment.drop("kind"), paths.tier.select("customer_id", "month", "tier")):
-            found = found.join(frame.filter(now).drop("month"), on="customer_id", how="left")
+        tier = paths.tier.filter(assessed).select("customer_id", "tier")
+        for frame in (paths.segment.filter(now).drop("kind", "month"), tier):
+            found = found.join(frame, on="customer_id", how="left")
         return found.with_columns(pl.exclude("customer_id").cast(pl.String))
 
     def tables(self, paths: Paths) -> dict[str, pl.DataFrame]:
@@ -83,6 +90,7 @@ class People:
         side = side.join(paths.state, on="customer_id", how="semi", maintain_order="left")
         for name, frame in paths._asdict().items():
             side = side.join(_side_by_side(frame, name), on="customer_id", how="left", maintain_order="left")
+        side = side.with_columns(_in_force(side.columns))
         rules = self.bank.policy.segmentation.rows
         return {
             "people": people,
@@ -110,3 +118,12 @@ def _side_by_side(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """A row a customer, the values of a column of each month side by side: ``segment 2024-01-31``, …"""
     wide = rows.sort("month").pivot("month", index="customer_id", values=name)
     return wide.rename({month: f"{name} {month}" for month in wide.columns[1:]})
+
+
+def _in_force(columns: list[str]) -> list[pl.Expr]:
+    """The tier of each month: that of its assessment or the last one before it, of who is with us."""
+    found, last = [], pl.lit(None, pl.String)
+    for month in (name.removeprefix("state ") for name in columns if name.startswith("state ")):
+        last = pl.col(f"tier {month}") if f"tier {month}" in columns else last
+        found.append(pl.when(pl.col(f"state {month}") != "left").then(last).alias(f"tier {month}"))
+    return found
