@@ -324,6 +324,22 @@ def test_a_month_in_which_nobody_has_an_account(tmp_path):
     assert found.select("customer_no", "aum", "aum_change_month").rows() == [("C2", 900, 900)]
 
 
+def test_what_those_who_leave_take_elsewhere_is_money_to_other_banks(tmp_path):
+    folder = banks.write(
+        tmp_path / "extracts",
+        products=banks.PRODUCTS,
+        customers=[person("C1"), person("C2")],
+        accounts=[account("A1", "C1"), account("A2", "C2", opened="2024-01-02", closed_on="2024-02-20")],
+        transactions=[
+            entry("2024-01-02", "A2", "80.00", "transfer", channel="online"),
+            entry("2024-02-20", "A2", "-80.00", "transfer", channel="counter", counterparty_kind="other bank"),
+        ],
+    )
+    found = crm.build(folder, "2024-03-31", tmp_path / "mart").page("channel_months")
+    sums = found.group_by("month").agg(pl.col("n_customers", "n_counter", "other_banks", "n_other_banks").sum())
+    assert [row[1:] for row in sums.sort("month").rows()] == [(2, 0, 0, 0), (2, 1, 80_00, 1), (1, 0, 0, 0)]
+
+
 def test_who_holds_an_account_jointly_is_new_as_its_owner_is(tmp_path):
     folder = banks.write(
         tmp_path / "extracts",

@@ -35,8 +35,11 @@ class Behaviour:
         self.channels: list[pl.DataFrame] = []
         self.bought, self.left, self.acts = [], [], []  # of recent months, in one frame each
 
-    def add_month(self, month: date, here: pl.DataFrame, is_recent: bool) -> None:
-        """Take one month; `here` are those with an open account at its end. Traits are told of recent months only."""
+    def add_month(self, month: date, standing: pl.DataFrame, is_recent: bool) -> None:
+        """Take one month of `standing.table`. Traits are told of recent months only.
+
+        Who closes the last account within the month counts: with them goes the money that went to other banks.
+        """
         # What is reversed in the month after is taken back as well.
         seen = pl.col("booked_on").is_between(month.replace(day=1), pl.lit(month).dt.offset_by("1mo").dt.month_end())
         span = self.rows.filter(seen), month.replace(day=1), min(month, self.bank.as_of)
@@ -45,7 +48,7 @@ class Behaviour:
         key = ["month", *GROUP, "category"]
         sums = bought.join(self.of, on="customer_id", how="left").group_by(key).agg(pl.col("amount", "n").sum())
         self.spending.append(sums.sort(key, nulls_last=True))
-        rows = here.select("customer_id", month=pl.lit(month)).join(self.of, on="customer_id", how="left")
+        rows = standing.select("customer_id", month=pl.lit(month)).join(self.of, on="customer_id", how="left")
         for frame in (acts, left):
             rows = rows.join(frame.drop("month"), on="customer_id", how="left")
         self.channels += [channels.totals(rows, ["month", *GROUP])] if rows.height else []

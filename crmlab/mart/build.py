@@ -151,7 +151,7 @@ def _tables(
     for done, (month, rows) in enumerate(zip(months, people.months, strict=True)):
         progress("behaviour", done, len(months))
         is_recent = done >= len(months) - bank.policy.profile.spending_months
-        behaviour.add_month(month, rows.filter("is_open"), is_recent)
+        behaviour.add_month(month, rows, is_recent)
     progress("behaviour", len(months), len(months))
     alike = clusters.fit(clusters.features(pl.concat(people.unbroken), *_written(folder)), bank.policy)
     known = [tables[name] for name in ("roster", "worth", "members")]
