@@ -260,7 +260,7 @@ def test_small_groups_are_faint(tables):
 def test_what_is_below_the_fold_waits_until_it_is_seen(mart):
     page = segments.page(mart)
     assert len(_found(page, "PlotlyView")) == 2
-    first = _found(page, "Sight")[0]
+    first = _found(page, "Sight")[1]
     first.is_seen = True
     states = _found(page, "PlotlyView")[3]
     first.is_seen = False
@@ -281,7 +281,7 @@ def test_a_click_lists_and_the_button_takes_it_back(mart):
     ribbons.value = [key]
     assert list_.page["total"] == ribbons.figure["data"][0]["link"]["value"][0]
     assert list_.ask["sort"] == "aum_moved"
-    (clear,) = [one for one in _found(page, "Button") if one.description == word("worth.clear")]
+    (clear,) = [one for one in _found(page, "Button") if one.description == word("list.clear_click")]
     clear.click()
     assert (list_.page["total"], ribbons.value) == (everyone, [])
     next(one for one in _found(page, "Button") if one.description == "List them").click()

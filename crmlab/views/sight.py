@@ -35,7 +35,7 @@ class Asked(traitlets.HasTraits):
         look()
 
 
-def later(height: int, made: Callable[[Sight], Iterable[ipywidgets.Widget]]) -> ipywidgets.Box:
+def later(height: int, made: Callable[[Sight], Iterable[ipywidgets.Widget]], is_seen: bool = False) -> ipywidgets.Box:
     """A box of at least that many pixels that is filled when it first comes into sight.
 
     Parameters
@@ -44,6 +44,8 @@ def later(height: int, made: Callable[[Sight], Iterable[ipywidgets.Widget]]) -> 
         What keeps its place until then, so that nothing jumps.
     made
         Makes what stands in it; it is given the sight, so that it can follow controls by `Asked` only while it is seen.
+    is_seen
+        Whether it is in sight from the start, above the fold.
 
     Examples
     --------
@@ -55,13 +57,14 @@ def later(height: int, made: Callable[[Sight], Iterable[ipywidgets.Widget]]) -> 
     >>> box.children[1].value
     'here'
     """
-    sight = Sight()
+    sight = Sight(is_seen=is_seen)
     box = ipywidgets.Box([sight]).add_class("crmlab-later")
     box.layout.min_height = f"{height}px"
 
-    def come(change: dict) -> None:
-        if change["new"] and len(box.children) == 1:
+    def come(_: object = None) -> None:
+        if sight.is_seen and len(box.children) == 1:
             box.children = [sight, *made(sight)]
 
     sight.observe(come, "is_seen")
+    come()
     return box

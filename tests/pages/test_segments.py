@@ -37,7 +37,7 @@ def figure(shown, title: str):
 
 def unfolded(shown) -> None:
     """Read down to the end of the page."""
-    for box in range(3):
+    for box in range(4):
         shown.page.locator(".crmlab-later").nth(box).scroll_into_view_if_needed()
         shown.page.wait_for_function(
             "at => document.querySelectorAll('.crmlab-later')[at].querySelector('.crmlab-figure')", arg=box

@@ -1,22 +1,21 @@
 """Who is moving, and where to? The finding, the ways between two months, the segments, and the customers behind."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 
 import ipywidgets
 
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
-from crmlab.views.parts import Latest, Reader, block, button, choice, filters, panel
+from crmlab.views.lists import boxes
+from crmlab.views.parts import Latest, Reader, block, choice, filters, panel
 from crmlab.views.segments import draw, say
 from crmlab.views.segments.behind import COLUMNS, listed
 from crmlab.views.segments.naming import group_name
 from crmlab.views.segments.tables import BYS, Tables
 from crmlab.views.sight import Asked, Sight, later
-from crmlab.views.widgets import Table, live, table
+from crmlab.views.widgets import live
 from crmlab.views.words import named, word
-from crmlab.views.worth.behind import Listing
-from crmlab.views.worth.say import list_chip, list_title
 
 SIDES = ("first", "second")
 
@@ -32,7 +31,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     line = choice("segments.line", [(word("segments.all_lines"), ""), *((named("line", n), n) for n in tables.lines())])
     latest = Latest()
 
-    def figure(name: str, sight: Sight | None = None, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+    def figure(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
         made = _shown(partial(getattr(draw, name), tables), sight, _label(name), **controls)
         latest.follow(name, made)
         return made
@@ -46,6 +45,15 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     def lost() -> tuple[str, ...]:
         way = say.lost(tables, **{name: one.value for name, one in between.items()})
         return ("flows", f"{way['origin']}|{way['destination']}") if way else ()
+
+    def now(sight: Sight) -> list[ipywidgets.Widget]:
+        found, ways = said("finding", sight, **between), figure("flows", sight, **between)
+        cells, told = figure("cells", sight, **chosen), said("legend", sight, **chosen)
+        return [
+            block("crmlab-lead", found, _lister(latest, "lost", lost)),
+            _titled("flows", ways),
+            _titled("cells", block("crmlab-beside", cells, told)),
+        ]
 
     def movement(sight: Sight) -> list[ipywidgets.Widget]:
         ways, states = figure("matrix", sight, **between), figure("states", sight, **chosen)
@@ -74,48 +82,35 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
             block("crmlab-even", _titled("spending", bought), _titled("clusters", groups, told)),
         ]
 
-    asked = {"clicked": latest, **between, **pair}
-    behind = lru_cache(1)(partial(listed, tables))
-    customers = table(
-        lambda **asked: behind(**asked).rows,
+    customers, chip = boxes(
+        partial(listed, tables),
         COLUMNS,
-        key="customer_no",
+        latest,
         search=["customer_no", "name", "branch", "manager", "lead_id"],
-        file=word("list.file"),
         digits=mart.minor_digits,
         sort="aum",
         opened=reader.open,
         colours=tables.colours["segment"],
-        **asked,
+        **between,
+        **pair,
     )
-    latest.observe(lambda _: _sorted(customers, behind(**{name: one.value for name, one in asked.items()})), "value")
     return block(
         "crmlab-page",
         ipywidgets.HTML(f"<h1>{word('segments.title')}</h1><p>{word('segments.decides')}</p>").add_class(
             "crmlab-title"
         ),
         block("crmlab-filters", *chosen.values(), span, by, live(partial(say.count, tables), **chosen)),
-        block("crmlab-lead", live(partial(say.finding, tables), **between), _lister(latest, "lost", lost)),
-        _titled("flows", figure("flows", **between)),
-        _titled(
-            "cells", block("crmlab-beside", figure("cells", **chosen), live(partial(say.legend, tables), **chosen))
-        ),
+        later(1200, now, is_seen=True),
         later(480, movement),
         later(800, dealings),
         later(900, people),
-        block(
-            "crmlab-panel",
-            block("crmlab-list-head", live(partial(list_title, behind), **asked), button("worth.clear", latest, ())),
-            customers,
-        ),
-        block("crmlab-chip", live(partial(list_chip, behind), **asked)),
+        customers,
+        chip,
     )
 
 
-def _shown(draw: Callable, sight: Sight | None, label: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-    """What `draw` makes of the controls; below the fold only while it is in sight."""
-    if sight is None:
-        return live(draw, label, **controls)
+def _shown(draw: Callable, sight: Sight, label: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+    """What `draw` makes of the controls while it is in sight."""
     return live(lambda asked: draw(**asked), label, asked=Asked(sight, **controls))
 
 
@@ -142,8 +137,3 @@ def _lister(latest: Latest, name: str, asked: Callable[[], tuple[str, ...]]) -> 
     made = ipywidgets.Button(description=word(f"segments.list_all_{name}")).add_class("crmlab-button")
     made.on_click(lambda _: setattr(latest, "value", asked()))
     return made
-
-
-def _sorted(customers: Table, found: Listing) -> None:
-    """Another list starts in its own order; what was searched for is searched for in it, too."""
-    customers.ask = {"sort": found.sort, "down": found.is_down, "search": customers.ask["search"], "from": 0}

@@ -1,6 +1,6 @@
 """Which customers earn our living? Tiers, the whale curve, lines, deviation, the bridge, and the customers behind."""
 
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import ipywidgets
@@ -8,11 +8,12 @@ import ipywidgets
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
 from crmlab.views.book import ALL
-from crmlab.views.parts import Latest, Reader, a_year, block, button, choice, filters, months, panel
-from crmlab.views.widgets import Column, Table, live, table
+from crmlab.views.lists import boxes
+from crmlab.views.parts import Latest, Reader, a_year, block, choice, filters, months, panel
+from crmlab.views.widgets import Column, live
 from crmlab.views.words import named, word
 from crmlab.views.worth import draw, earnings, say
-from crmlab.views.worth.behind import Listing, group_name, listed
+from crmlab.views.worth.behind import group_name, listed
 from crmlab.views.worth.tables import Tables
 
 COLUMNS = [
@@ -62,22 +63,19 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         "groups": figure("groups", **pair),
     }
     latest = Latest(**figures)
-    asked = {"clicked": latest, "span": span, "measure": measure, **chosen}
-    behind = lru_cache(1)(partial(listed, tables))
-    customers = table(
-        lambda **asked: behind(**asked).rows,
+    customers, chip = boxes(
+        partial(listed, tables),
         COLUMNS,
-        key="customer_no",
+        latest,
         search=["customer_no", "name", "branch", "manager", "segment", "unfilled"],
-        file=word("list.file"),
         digits=mart.minor_digits,
         sort="contribution",
         opened=reader.open,
         colours=theme.steps(tables.tiers),
-        **asked,
+        span=span,
+        measure=measure,
+        **chosen,
     )
-    latest.observe(lambda _: _sorted(customers, behind(**{name: one.value for name, one in asked.items()})), "value")
-
     near = [_lister(latest, side, "near", f"{side}|") for side in ("up", "down")]
     unknown = live(partial(say.unknown, tables), **chosen), _lister(latest, "unknown", "unknown", "")
 
@@ -109,14 +107,8 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
             block("crmlab-halves", live(partial(say.comparison, tables), **pair, **chosen), figures["groups"]),
         ),
         titled("shares", live(partial(say.shares, mart), **chosen)),
-        block(
-            "crmlab-panel",
-            block(
-                "crmlab-list-head", live(partial(say.list_title, behind), **asked), button("worth.clear", latest, ())
-            ),
-            customers,
-        ),
-        block("crmlab-chip", live(partial(say.list_chip, behind), **asked)),
+        customers,
+        chip,
     )
 
 
@@ -139,8 +131,3 @@ def _lister(latest: Latest, name: str, *asked: str) -> ipywidgets.Button:
     made = ipywidgets.Button(description=word(f"worth.list_all_{name}")).add_class("crmlab-button")
     made.on_click(lambda _: setattr(latest, "value", asked))
     return made
-
-
-def _sorted(customers: Table, found: Listing) -> None:
-    """Another list starts in its own order; what was searched for is searched for in it, too."""
-    customers.ask = {"sort": found.sort, "down": found.is_down, "search": customers.ask["search"], "from": 0}

@@ -7,12 +7,12 @@ import polars as pl
 
 from crmlab.measures.funnel import STEPS
 from crmlab.views import theme
+from crmlab.views.lists import Listing
 from crmlab.views.segments import moves
 from crmlab.views.segments.naming import group_name, trait_name
 from crmlab.views.segments.tables import Tables
 from crmlab.views.widgets import Column
 from crmlab.views.words import named, word
-from crmlab.views.worth.behind import Listing
 
 COLUMNS = [
     Column("customer_no"),

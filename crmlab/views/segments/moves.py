@@ -143,8 +143,11 @@ def standing(paths: pl.DataFrame, days: Iterable[date]) -> pl.DataFrame:
     [(datetime.date(2024, 1, 31), 'mature', 1), (datetime.date(2024, 1, 31), 'new', 2)]
     """
     counts = [
-        paths[f"state {day}"].cast(pl.String).rename("state").value_counts(name="n").with_columns(month=pl.lit(day))
-        for day in days
+        paths[f"state {day}"]
+        .rename("state")
+        .value_counts(name="n")
+        .with_columns(pl.col("state").cast(pl.String), month=pl.lit(day))
+        for day in days  # the texts of a few counts, not of all customers
     ]
     told = pl.concat(counts) if counts else pl.DataFrame(schema={"state": pl.String, "n": pl.UInt32, "month": pl.Date})
     return told.filter(pl.col("state") != LEFT).select("month", "state", pl.col("n").cast(pl.Int64))

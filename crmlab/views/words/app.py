@@ -31,6 +31,8 @@ EN = {
     "unit.points": "pp",
     "list.title": "Customers",
     "list.file": "customers",
+    "list.counted": "{n} customers",
+    "list.clear_click": "Show all customers",
     # columns of the customer list
     "column.customer_no": "Customer",
     "column.name": "Name",
@@ -42,6 +44,8 @@ EN = {
     "column.since": "Since",
     "column.tenure_months": "Months with us",
     "column.segment": "Segment",
+    "column.rfm_segment": "RFM segment",
+    "column.state": "Life cycle",
     "column.aum": "AUM",
     "column.aum_average": "AUM, average of month",
     "column.aum_change_month": "Change, month",

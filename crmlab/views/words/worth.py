@@ -91,8 +91,6 @@ EN = {
     "worth.complete": "Complete",
     "worth.filled": "Fields filled",
     "worth.list_all_unknown": "List what is missing",
-    "worth.clear": "Show all customers",
-    "worth.listed": "{n} customers",
     "worth.list_sum": "{title}: {money}",
     "worth.list_tier": "Tier {tier}",
     "worth.list_level": "Tier {tier}, grade {grade}",

@@ -8,27 +8,13 @@ import polars as pl
 from crmlab.measures import movement
 from crmlab.views import theme
 from crmlab.views.book import scope
+from crmlab.views.lists import Listing
 from crmlab.views.words import named, word
 from crmlab.views.worth import earnings
 from crmlab.views.worth.tables import Tables
 
 OF_SOME = {"amount": pl.Int64, "unfilled": pl.String}
 LEVELS = {"opening": 0, "closing": 1}  # which month of the span a bar of the bridge stands for
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a list is called, its customers, and by which column it is sorted at first, the largest on top or not.
-
-    A column amount is what they have in what was clicked, unfilled are the fields missing in their file. Where only
-    customer_id and amount are known, `listed` adds what else the page knows of them. Without `sort` the rows stay as
-    they are.
-    """
-
-    title: str
-    rows: pl.DataFrame
-    sort: str | None = "contribution"
-    is_down: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,7 +33,11 @@ class Asked:
 
 
 def listed(tables: Tables, clicked: tuple[str, ...], span: tuple[date, date], measure: str, **chosen: str) -> Listing:
-    """The customers behind a click, given as the figure's name and the key of the point; all where nothing is."""
+    """The customers behind a click, given as the figure's name and the key of the point; all where nothing is.
+
+    A column amount is what they have in what was clicked, unfilled are the fields missing in their file. Where a list
+    tells only customer_id and amount, what else the page knows of them is added.
+    """
     asked = Asked(tables, span, measure, chosen)
     if not clicked:
         return _with_all_columns(Listing(word("list.title"), asked.people))

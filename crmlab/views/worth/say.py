@@ -1,6 +1,6 @@
 """What `worth` says in words and small tables; pure functions of numbers, HTML out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from html import escape
 
@@ -13,7 +13,7 @@ from crmlab.views import book, theme
 from crmlab.views.widgets import tile
 from crmlab.views.words import named, word
 from crmlab.views.worth import earnings
-from crmlab.views.worth.behind import Listing, group_name
+from crmlab.views.worth.behind import group_name
 from crmlab.views.worth.tables import Tables
 
 TOPS = ("top_1", "top_4", "top_20", "gini")
@@ -171,22 +171,6 @@ def unknown(tables: Tables, **chosen: str) -> str:
     ]
     head = (word(f"column.{by}"), word("worth.key"), word("worth.complete"), word("worth.filled"))
     return f'<p class="crmlab-reading">{escape(text)}</p>' + (_table(head, rows, texts=1) if rows else "")
-
-
-def list_title(behind: Callable[..., Listing], **asked: object) -> str:
-    """What is listed, above the list."""
-    found = behind(**asked)
-    n = word("worth.listed", n=theme.whole(found.rows.height))
-    return f'<h2 id="list">{escape(found.title)} <small>{n}</small></h2>'
-
-
-def list_chip(behind: Callable[..., Listing], clicked: tuple, **asked: object) -> str:
-    """What is listed, for who has clicked far above the list."""
-    if not clicked:
-        return ""
-    found = behind(clicked=clicked, **asked)
-    n = word("worth.listed", n=theme.whole(found.rows.height))
-    return f'<a href="#list"><b>{escape(found.title)}</b> {n} ↓</a>'
 
 
 def _apart(profiles: list[dict], first: str, second: str, money: partial) -> str:
