@@ -127,6 +127,23 @@ def test_the_same_row_can_be_opened_twice():
     assert widget.value == "C1"
 
 
+@pytest.mark.parametrize(
+    ("typed", "opens_any", "found"),
+    [
+        ("C3", False, "C3"),
+        (" c3 ", False, "C3"),
+        ("c", False, "C1"),
+        ("C9", False, None),
+        ("C9", True, "C9"),
+        (" ", True, None),
+    ],
+)
+def test_enter_opens_the_row_of_that_name_else_the_first_found(typed, opens_any, found):
+    opened = []
+    made(opened=opened.append, opens_any=opens_any)._handle_custom_msg({"enter": typed}, [])
+    assert opened == [found] * (found is not None)
+
+
 def test_a_list_of_what_cannot_be_opened_has_no_keys():
     widget = table(lambda: LIST, COLUMNS, search=["name"], file="f", digits=2, sort=None, hint="Who?")
     widget._handle_custom_msg({"open": "C1"}, [])

@@ -32,13 +32,11 @@ function render({ model, el }) {
     clearTimeout(typing);
     typing = setTimeout(seek, 200);
   };
-  let first = false; // whether the first hit is to be opened once it has come
   search.onkeydown = (event) => {
     if (event.key !== "Enter" || !model.get("opens") || !search.value.trim()) return;
-    first = true;
-    if (model.get("page").search === search.value) return draw();
     clearTimeout(typing);
-    seek();
+    search.blur(); // what was found is no longer looked for
+    model.send({ enter: search.value });
   };
   const files = ["csv", "xlsx"].map((kind) => {
     const label = kind === "csv" ? words.csv : words.excel;
@@ -100,10 +98,6 @@ function render({ model, el }) {
   const draw = () => {
     const page = model.get("page");
     el.dataset.search = page.search;
-    if (first && page.search === search.value) {
-      first = false;
-      if (page.keys.length) open(page.keys[0]);
-    }
     body.replaceChildren(...page.rows.map((values, i) => row(values, page.keys[i])));
     [grid.tHead, body].forEach((part) =>
       [...part.rows].forEach((line) => [...line.cells].forEach((cell, i) => (cell.hidden = page.hidden[i]))));

@@ -150,6 +150,7 @@ def table(
     sort: str | None,
     key: str | None = None,
     opened: Callable[[str], None] | None = None,
+    opens_any: bool = False,
     hint: str | None = None,
     colours: Mapping[str, str] | None = None,
     size: int = 12,
@@ -169,7 +170,10 @@ def table(
         The name of a download, and the digits of money after the point.
     key, opened
         The column that names a row, and what is called with the name of each row that the reader opens, the same one as
-        often as it is opened. Without them no row can be opened.
+        often as it is opened. Without them no row can be opened. Enter in the search field opens the row of that name,
+        else the first that is found.
+    opens_any
+        Whether Enter calls `opened` even with a name that no row has.
     hint
         What stands in the search field.
     """
@@ -219,9 +223,12 @@ def table(
 
     def answer(_: object, content: dict, __: list) -> None:
         kind = content.get("want")
-        if content.get("open") and opened:
-            widget.value = content["open"]
-            opened(content["open"])
+        typed = content.get("enter", "").strip()
+        asked = content.get("open") or _first(now["frame"], typed, key, {**widget.ask, "search": typed}, search)
+        asked = asked or (typed if opens_any else None)
+        if opened and asked:
+            widget.value = asked
+            opened(asked)
         elif kind in FORMATS:
             content, mime = download(now["frame"][now["order"]], kind, digits)
             widget.send({"file": f"{file}.{kind}", "mime": mime}, buffers=[content])
@@ -230,6 +237,16 @@ def table(
     widget.observe(send, "ask")
     widget.on_msg(answer)
     return widget
+
+
+def _first(frame: pl.DataFrame, typed: str, key: str | None, ask: dict, search: list[str]) -> str | None:
+    """The name of the row that is called what was typed, else of the first that is found by it."""
+    if not typed or key is None:
+        return None
+    if frame.select((pl.col(key) == typed).any()).item():
+        return typed
+    found = _order(frame, ask, search)
+    return frame[key][found[0]] if found.len() else None
 
 
 def _order(frame: pl.DataFrame, ask: dict, search: list[str]) -> pl.Series:

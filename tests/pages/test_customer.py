@@ -72,6 +72,9 @@ def test_a_customer_is_found_by_number_and_by_what_is_shown_of_the_name(show, op
     field.fill(pair[1])
     field.press("Enter")
     shown.page.get_by_role("heading", name=pair[1]).wait_for()
+    field.fill("9" + pair[1])
+    field.press("Enter")
+    shown.page.get_by_text(f"There is no customer “9{pair[1]}”").wait_for()
     name = opened.page("people").filter(pl.col("customer_no") == pair[0])["name"][0]
     alike = opened.page("people").filter(pl.col("name") == name)
     field.fill(name)

@@ -48,13 +48,9 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     reader.observe(show, "customer")
     back = ipywidgets.Button(description=word("customer.back")).add_class("crmlab-button")
     back.on_click(lambda _: reader.back())
-    title = f"<h1>{word('customer.title')}</h1><p>{word('customer.decides')}</p>"
-    return block(
-        "crmlab-page",
-        block("crmlab-finding", ipywidgets.HTML(title).add_class("crmlab-title"), back, _finder(mart, reader)),
-        told,
-        sheet,
-    )
+    title = ipywidgets.HTML(f"<h1>{word('customer.title')}</h1><p>{word('customer.decides')}</p>")
+    finding = block("crmlab-finding", title.add_class("crmlab-title"), back, _finder(mart, reader))
+    return block("crmlab-page", finding, told, sheet)
 
 
 def _parts(mart: Mart, reader: Reader, shown: Shown, is_named: ipywidgets.ToggleButton) -> list[ipywidgets.Widget]:
@@ -114,6 +110,7 @@ def _finder(mart: Mart, reader: Reader) -> Table:
         digits=mart.minor_digits,
         sort=None,
         opened=reader.open,
+        opens_any=True,
         size=8,
         hint=word("customer.find"),
     ).add_class("crmlab-finder")
