@@ -118,6 +118,22 @@ def test_bad_input_is_told_in_a_sentence(wrong, says):
         wrong()
 
 
+def test_what_was_reversed_was_not_bought_whatever_the_rate_did_meanwhile(tmp_path):
+    moves = [
+        banks.entry("2024-01-05", "A4", "-100.00", "card", transaction_id="T1"),
+        banks.entry("2024-02-05", "A4", "100.00", "reversal", "bank", reverses_id="T1"),  # at 7.1, bought at 7.0
+        banks.entry("2024-01-05", "A4", "-10.00", "card", transaction_id="T2"),
+        banks.entry("2024-02-05", "A4", "4.00", "reversal", "bank", reverses_id="T2"),
+        banks.entry("2024-03-05", "A4", "-10.00", "card", transaction_id="T3"),
+        banks.entry("2024-03-06", "A4", "11.00", "reversal", "bank", reverses_id="T3"),  # more than there was
+    ]
+    bank = read(banks.six(tmp_path / "bank", transactions=moves), as_of=date(2024, 3, 31), landed=tmp_path / "landed")
+    owners = bank.table("accounts").select("account_id", "customer_id", "currency")
+    rows = panel.in_base_of_the_day(spending.net(bank.table("transactions")).join(owners, on="account_id"), bank)
+    bought = spending.summary(rows, bank.history_from, bank.as_of)
+    assert bought.select("month", "amount", "n").rows() == [(date(2024, 1, 31), 42_00, 1)]  # 6 dollars at 7.0
+
+
 def test_in_one_currency_and_without_joint_accounts_outflow_is_that_of_the_panel(tmp_path):
     moves = [
         banks.entry("2024-01-05", "A1", "-30.00", "card", transaction_id="T1"),

@@ -15,6 +15,7 @@ from crmlab.policy import LINES, Policy
 YEAR = 12
 APART, TOLD = 0.5, 3  # standard deviations from which a feature is worth telling, and how many are
 GROUP = ["branch_id", "manager_id", "kind", "segment"]
+NEEDED = [*spending.ROWS, "channel", "initiated_by"]
 TRAITS = [
     "customer_id", "kind", "branch_id", "manager_id", "segment", "state", "tier", "tenure_months", "aum_average",
     "deposits", "loans", "n_lines", "recency_days", "frequency", "monetary", "is_active",
@@ -26,8 +27,7 @@ class Behaviour:
 
     def __init__(self, bank: Bank, people: pl.DataFrame, marks: pl.DataFrame):
         self.bank = bank
-        owners = bank.table("accounts").select("account_id", "customer_id", "currency")
-        self.rows = panel.in_base_of_the_day(bank.table("transactions").join(owners, on="account_id"), bank)
+        self.owners = bank.table("accounts").select("account_id", "customer_id", "currency")
         self.of = people.select("customer_id", "branch_id", "manager_id", "kind").join(
             marks.select("customer_id", "segment"), on="customer_id", how="left"
         )
@@ -40,9 +40,11 @@ class Behaviour:
 
         Who closes the last account within the month counts: with them goes the money that went to other banks.
         """
-        # What is reversed in the month after is taken back as well.
+        # What is reversed in the month after is taken back as well. The months come first: else each reads all of them.
         seen = pl.col("booked_on").is_between(month.replace(day=1), pl.lit(month).dt.offset_by("1mo").dt.month_end())
-        span = self.rows.filter(seen), month.replace(day=1), min(month, self.bank.as_of)
+        rows = spending.net(self.bank.table("transactions").filter(seen)).join(self.owners, on="account_id")
+        rows = panel.in_base_of_the_day(rows, self.bank).select(NEEDED).collect(engine="streaming")
+        span = rows, month.replace(day=1), min(month, self.bank.as_of)
         bought, left = spending.summary(*span), spending.outflow(*span)
         acts = channels.summary(*span, self.bank.policy)
         key = ["month", *GROUP, "category"]

@@ -2,7 +2,8 @@
 
 `summary` and `outflow` read transactions beside their customer, in the base currency (`panel.in_base_of_the_day`). What
 was reversed is taken back from the transaction that it reverses, if both are among the rows given: a reversal booked
-after the last of them is not seen. A joint account's transactions are the owner's.
+after the last of them is not seen. Where there are several currencies, `net` does so before they become one, else a
+rate that moved in between would leave a part. A joint account's transactions are the owner's.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,45 @@ BOUGHT = ["payment", "card"]
 OUTSIDE = [*BOUGHT, "cash", "transfer", "salary"]
 NOT_TOLD = "not told"  # the category of a purchase that has none
 SEASONS = ["Q1", "Q2", "Q3", "Q4"]
+
+
+def net(rows: pl.LazyFrame | pl.DataFrame) -> pl.LazyFrame:
+    """Transactions less what was taken back of them; the reversals themselves are left out.
+
+    Parameters
+    ----------
+    rows
+        transaction_id, reverses_id, kind, amount (minor units of the account's currency), and any other column.
+
+    Returns
+    -------
+    pl.LazyFrame
+        The columns of `rows`; what left an account is nearer to 0 by what came back of it, at most all of it. A
+        reversal that names nothing stays.
+
+    Raises
+    ------
+    InputError
+        When a column is missing.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"transaction_id": ["T1", "T2", "T3"], "reverses_id": [None, None, "T1"],
+    ...     "kind": ["card", "card", "reversal"], "amount": [-900, -50, 200]})
+    >>> net(rows).select("transaction_id", "amount").sort("transaction_id").collect().rows()
+    [('T1', -700), ('T2', -50)]
+    """
+    lazy = rows.lazy()
+    named(lazy.collect_schema().names(), ["transaction_id", "reverses_id", "kind", "amount"], "spending.net")
+    amount, left = pl.col("amount"), pl.col("amount") + pl.col("back").fill_null(0)
+    takes_back = (pl.col("kind").cast(pl.String) == "reversal") & (amount > 0) & pl.col("reverses_id").is_not_null()
+    back = lazy.filter(takes_back).group_by(transaction_id="reverses_id").agg(back=amount.sum())
+    return (
+        lazy.filter(~takes_back)
+        .join(back, on="transaction_id", how="left")
+        .with_columns(pl.when(amount < 0).then(pl.min_horizontal(left, 0)).otherwise(amount).alias("amount"))
+        .drop("back")
+    )
 
 
 def summary(rows: pl.LazyFrame | pl.DataFrame, start: date, end: date) -> pl.DataFrame:
@@ -245,14 +285,5 @@ def _gone(rows: pl.LazyFrame | pl.DataFrame, start: date, end: date, kinds: list
     if start > end:
         raise InputError(f"{measure} is asked from {start} to {end}, which is no time. Choose a start before the end.")
     amount, kind = pl.col("amount"), pl.col("kind").cast(pl.String)
-    back = (
-        lazy.filter(kind == "reversal", amount > 0, pl.col("reverses_id").is_not_null())
-        .group_by(transaction_id="reverses_id")
-        .agg(back=amount.sum())
-    )
-    return (
-        lazy.filter(kind.is_in(kinds), amount < 0, pl.col("booked_on").is_between(start, end))
-        .join(back, on="transaction_id", how="left")
-        .with_columns(amount=-amount - pl.col("back").fill_null(0), month=pl.col("booked_on").dt.month_end())
-        .filter(amount > 0)
-    )
+    inside = kind.is_in(kinds) & (amount < 0) & pl.col("booked_on").is_between(start, end)
+    return net(lazy).filter(inside).with_columns(amount=-amount, month=pl.col("booked_on").dt.month_end())
