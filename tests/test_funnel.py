@@ -217,3 +217,18 @@ def test_what_comes_after_the_wall_changes_nothing(tmp_path):
     assert told[0].equals(told[2])
     assert told[0].select("lead_id", "is_prospect", "customer_id").rows() == [("L1", True, None), ("L2", False, 0)]
     assert told[3].select("is_prospect", "customer_id", "cost").row(0) == (True, 1, 3_900)
+
+
+def test_the_wall_who_was_won_later_is_a_lead_of_nobodys_yet(tmp_path):
+    """A bank that names the customer on every step of a lead: before the win, the lead is there, the name is not."""
+    said = {"lead_id": "L1", "customer_id": "C3", "manager_id": "M1", "product_id": "P-TD"}
+    steps = [said | {"step": "contacted", "on": "2024-01-02"}, said | {"step": "opened", "on": "2024-01-10"}]
+    folder = banks.six(tmp_path / "bank", leads=steps)
+    told = {}
+    for on in (date(2024, 1, 9), date(2024, 1, 31)):
+        bank = read(folder, as_of=on, landed=tmp_path / "landed")
+        tables = [bank.table(name).collect() for name in ("leads", "products", "managers", "customers")]
+        told[on.day] = funnel.leads(*tables).select("customer_id", "is_prospect", "opened_on").rows()
+    assert told[9] == [(None, True, None)]
+    assert told[31][0][1:] == (True, date(2024, 1, 10))
+    assert told[31][0][0] is not None

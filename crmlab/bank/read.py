@@ -23,6 +23,8 @@ from crmlab.policy import Policy
 
 FORMAT = 1
 LANDED = Path(".crmlab") / "landed"
+# Columns that name a customer who may not be known yet, in rows that are: the name is masked, the row stays.
+NOT_YET = {"customers": SELF, "leads": ("customer_id",)}
 
 
 def _silent(label: str, done: int, total: int) -> None:
@@ -185,7 +187,7 @@ class Bank:
 
     def _numbers(self, name: str) -> list[str]:
         """Columns of a table that must name a customer or an account known by now; postings cannot name a later one."""
-        if name in ("transactions", "balances"):
+        if name in ("transactions", "balances", *NOT_YET):
             return []
         return [column for column, parent in PARENTS.get(name, {}).items() if parent in NUMBERED]
 
@@ -204,11 +206,10 @@ class Bank:
     def _masks(self, name: str) -> list[pl.Expr]:
         dated = {column: TABLES[name].columns()[column].metadata["by"] for column in columns(name, time="dated")}
         masks = [pl.when(pl.col(by) <= self.as_of).then(column).alias(column) for column, by in dated.items()]
-        if name == "customers":
-            masks += [
-                pl.when(pl.col(column) < self._n_known["customers"]).then(column).alias(column) for column in SELF
-            ]
-        return masks
+        return masks + [
+            pl.when(pl.col(column) < self._n_known["customers"]).then(column).alias(column)
+            for column in NOT_YET.get(name, ())
+        ]
 
     def _schema(self, name: str) -> dict[str, pl.DataType]:
         hidden = columns(_known(name), time="current")
