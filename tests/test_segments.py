@@ -287,6 +287,7 @@ GOOD = standing(through(1, [100] * 7) + through(2, [100] * 7))
         (pl.concat([GOOD, GOOD[3:4]]), r"repeat a month, customer_id \(first: 2024-04-30, 1\)"),
         (GOOD.with_columns(kind=pl.lit(None, pl.String)), "14 of 14 rows given to segments.assign have no kind"),
         (GOOD.with_columns(balance_days=pl.lit(2**62)), "4.61e.18 over 3 months is too much for 64 bits"),
+        (GOOD.with_columns(kind=pl.lit("retial")), "2 customers are of no known kind .first: retial.. Did you mean re"),
         (
             GOOD.with_columns(balance_days=pl.lit(2**61) * pl.col("customer_id")),
             "is too much for 64 bits. Check its unit",
@@ -301,5 +302,5 @@ def test_what_cannot_be_segmented_is_said(rows, says):
 def test_a_change_of_many_digits_and_a_balance_of_many_is_said():
     fine = replace(POLICY, growth=Growth(3, 123_457, 0))
     rows = GOOD.with_columns(balance_days=pl.col("days").cast(pl.Int64) * 10**14)
-    with pytest.raises(InputError, match=r"An average of 1e.14 times 1,000,000 is too much .* fewer digits"):
+    with pytest.raises(InputError, match=r"A change of 2.14e.14 times 1,000,000 is too much .* fewer digits"):
         crm.segments.assign(rows, fine)

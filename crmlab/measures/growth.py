@@ -42,17 +42,23 @@ class Averages:
         if number + 1 < 2 * months:
             return np.full(len(month.at), UNKNOWN, np.uint8)
         found = self._compared(average, self.averages[0])[month.at]
-        found[number - self.unknown_in[month.at] < 2 * months] = UNKNOWN
+        np.putmask(found, self.unknown_in[month.at] > number - 2 * months, UNKNOWN)
         return found
 
     def _compared(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
-        change, size, share = now - before, np.abs(before), Fraction(self.rule.change, MILLION)
-        moved = np.abs(change)
-        largest = max(int(moved.max()), int(size.max()))
+        share = Fraction(self.rule.change, MILLION)
+        largest = 2 * (self.window.largest // min(self.days) + 1)  # no average is larger, nor its change
         if largest * share.denominator > LARGEST:
             raise InputError(
-                f"An average of {largest:.3g} times {share.denominator:,} is too much for 64 bits. Write `change` "
-                "under [growth] in policy.toml with fewer digits."
+                f"A change of {largest:.3g} times {share.denominator:,} is too much for 64 bits. Write `change` under "
+                "[growth] in policy.toml with fewer digits."
             )
-        is_large = (moved >= max(self.rule.least, 1)) & (moved * share.denominator >= size * share.numerator)
-        return np.where(is_large, np.where(change > 0, np.uint8(RISING), np.uint8(FALLING)), np.uint8(STEADY))
+        change, size = now - before, np.abs(before)
+        moved = np.abs(change)
+        is_large = moved >= max(self.rule.least, 1)
+        moved *= share.denominator
+        size *= share.numerator
+        is_large &= moved >= size
+        found = (change > 0).view(np.uint8) * np.uint8(RISING)
+        np.putmask(found, ~is_large, STEADY)
+        return found

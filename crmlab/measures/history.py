@@ -35,6 +35,11 @@ class Month(NamedTuple):
         """Days since the last thing each customer did themselves; where there is none, more than any history has."""
         return day_number(self.on) - self.values["last_active_on"]
 
+    def cut(self, rows: slice, first: int) -> "Month":
+        """Some of the customers, places counted from `first` on."""
+        values = {name: of[rows] for name, of in self.values.items()}
+        return Month(self.on, self.days, self.at[rows] - first, values)
+
 
 class Block(NamedTuple):
     """Some customers, month by month."""
@@ -44,36 +49,27 @@ class Block(NamedTuple):
 
 
 class History(NamedTuple):
-    """Standing, checked and in order."""
+    """Standing, checked and in order, month by month."""
 
-    rows: pl.DataFrame
-    months: list[date]
-    begins: list[int]  # the number of the first row of each month, and the number of rows
-    values: dict[str, pl.Series | np.ndarray]  # a series where an array would be a copy
+    ends: list[date]
+    rows: list[pl.DataFrame]
+    months: list[Month]  # of all customers, those of each at customer_id less `first_id`
+    first_id: int
+    last_id: int
 
-    def each(self, work: Callable[[Block], Iterable]) -> list[list]:
-        """What `work` gives for the customers of each block, one thing a month: month by month, a list of all blocks.
-
-        Things of several arrays come with the arrays of all blocks put together.
-        """
-        ids = self.values["customer_id"]
-        firsts = np.arange(ids.min(), int(ids.max()) + 1, BLOCK, ids.dtype)
-        days = [self.rows["days"][begin] for begin in self.begins[:-1]]
-        # A month that is not over ends with the last day known; only the first may lack days at its beginning.
-        ends = [month.replace(day=1) + timedelta(n - 1) for month, n in zip(self.months, days, strict=True)]
-        ends[0] = self.months[0]
+    def each(self, work: Callable[[Block], Iterable]) -> list[list[np.ndarray]]:
+        """What `work` gives for the customers of each block, some arrays a month: by month, of all blocks together."""
+        firsts = np.arange(0, self.last_id - self.first_id + 1, BLOCK)
         cuts = [
-            begin + np.append(np.searchsorted(ids[begin:end], firsts), end - begin)
-            for begin, end in pairwise(self.begins)
+            np.append(np.searchsorted(month.at, firsts.astype(month.at.dtype)), len(month.at)) for month in self.months
         ]
 
         def done(n: int) -> list:
-            months = []
-            for on, known, cut in zip(ends, days, cuts, strict=True):
-                rows = {name: np.asarray(values[cut[n] : cut[n + 1]]) for name, values in self.values.items()}
-                months.append(Month(on, known, rows["customer_id"] - firsts[n], rows))
-            end = min(int(firsts[n]) + BLOCK, int(ids.max()) + 1)
-            return list(work(Block(np.arange(firsts[n], end, dtype=ids.dtype), months)))
+            first, last = self.first_id + int(firsts[n]), min(self.first_id + int(firsts[n]) + BLOCK - 1, self.last_id)
+            months = [
+                month.cut(slice(*cut[n : n + 2]), int(firsts[n])) for month, cut in zip(self.months, cuts, strict=True)
+            ]
+            return list(work(Block(np.arange(first, last + 1, dtype=self.months[0].at.dtype), months)))
 
         with ThreadPoolExecutor(WORKERS) as pool:
             blocks = list(pool.map(done, range(len(firsts))))
@@ -103,23 +99,33 @@ def history(standing: pl.DataFrame, columns: list[str], dates: list[str], measur
     --------
     >>> day = [date(2024, 2, 29), date(2024, 1, 31), date(2024, 1, 31)]
     >>> rows = pl.DataFrame({"customer_id": [5, 7, 5], "month": day, "days": [29, 31, 31]})
-    >>> history(rows, [], [], "segments.assign").each(lambda block: [(month.at,) for month in block.months])
-    [[array([0, 2])], [array([0])]]
+    >>> [month.at.tolist() for month in history(rows, [], [], "segments.assign").months]
+    [[0, 2], [0]]
     """
     required(standing, ["customer_id", "month", "days", *columns], measure)
     named(standing.columns, dates, measure)
     rows = standing if standing["month"].is_sorted() else standing.sort(KEY)
+    found = _history(rows, columns, dates)
+    if all((month.at[1:] > month.at[:-1]).all() for month in found.months):
+        return found
+    return _history(in_order(rows, KEY, measure), columns, dates)
+
+
+def _history(rows: pl.DataFrame, columns: list[str], dates: list[str]) -> History:
     runs = rows["month"].rle().struct.unnest()
-    months, begins = complete(runs.select(month="value")), np.append(0, runs["len"].cum_sum())
-    ids = rows["customer_id"].to_numpy()
-    follows = ids[1:] > ids[:-1]
-    follows[begins[1:-1] - 1] = True
-    if not follows.all():
-        rows = in_order(rows, KEY, measure)
-    values = {name: rows[name] for name in columns if rows.schema[name].is_integer()}
-    values |= {name: rows[name].to_numpy() for name in ("customer_id", *columns) if name not in values}
-    values |= {name: rows[name].to_physical().fill_null(NEVER).to_numpy() for name in dates}
-    return History(rows, months, begins.tolist(), values)
+    ends, begins = complete(runs.select(month="value")), [0, *runs["len"].cum_sum()]
+    first_id, last_id = rows["customer_id"].min(), rows["customer_id"].max()
+    days = rows.select(pl.col(dates).to_physical().fill_null(NEVER))
+    cuts = [slice(*cut) for cut in pairwise(begins)]
+    found = []
+    for end, cut in zip(ends, cuts, strict=True):
+        part = [*rows[cut].select(columns), *days[cut]]
+        n_days = rows["days"][cut.start]
+        # A month that is not over ends with the last day known; only the first may lack days at its beginning.
+        on = end.replace(day=1) + timedelta(n_days - 1) if found else end
+        at = rows["customer_id"][cut].to_numpy() - first_id
+        found.append(Month(on, n_days, at, {one.name: one.to_numpy() for one in part}))
+    return History(ends, [rows[cut] for cut in cuts], found, first_id, last_id)
 
 
 def day_number(day: date) -> int:
@@ -139,13 +145,14 @@ class Window:
     def __init__(self, months: int, size: int):
         self.months = months
         self.parts: list[np.ndarray] = []
+        self.largest = 0  # part, up or down, so far
         self.total = np.zeros(size, np.int64)
 
     def add(self, at: np.ndarray, values: np.ndarray) -> np.ndarray:
         """The sums once one more month is in; who is not there counts as 0. The next call overwrites them."""
-        largest = max(int(values.max(initial=0)), -int(values.min(initial=0)))
-        if largest * self.months > LARGEST:
-            raise InputError(f"{largest:.3g} over {self.months} months is too much for 64 bits. Check its unit.")
+        self.largest = max(self.largest, int(values.max(initial=0)), -int(values.min(initial=0)))
+        if self.largest * self.months > LARGEST:
+            raise InputError(f"{self.largest:.3g} over {self.months} months is too much for 64 bits. Check its unit.")
         part = np.zeros_like(self.total) if len(self.parts) < self.months else self._oldest()
         part[at] = values
         self.total += part

@@ -69,15 +69,13 @@ def states(standing: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     [(1, 'mature'), (1, 'left'), (2, 'new'), (1, 'left'), (2, 'new'), (1, 'won back'), (2, 'left')]
     """
     past = history(standing, ["is_open", *NEEDED], ["first_on", "last_active_on"], "lifecycle.states")
-    ids, codes = zip(*past.each(lambda block: _paths(block, policy)), strict=True)
-    days = np.array([day_number(month) for month in past.months], np.int32)
-    return pl.DataFrame(
-        {
-            "customer_id": np.concatenate(ids),
-            "month": np.repeat(days, [len(of) for of in ids]),
-            "state": np.concatenate(codes),
-        }
-    ).with_columns(pl.col("month").cast(pl.Date), pl.col("state").cat.to(STATE))
+    paths = past.each(lambda block: _paths(block, policy))
+    return pl.concat(
+        pl.DataFrame({"customer_id": ids, "state": state}).select(
+            "customer_id", pl.lit(month).alias("month"), pl.col("state").cat.to(STATE)
+        )
+        for month, (ids, state) in zip(past.ends, paths, strict=True)
+    )
 
 
 def flow(states: pl.DataFrame) -> pl.DataFrame:
@@ -142,15 +140,16 @@ class _Path:
         """The states of one more month, of those seen so far; `growth` is that of the month's rows."""
         self.number += 1
         before = self.state[month.at]
-        now = np.where(month.idle_days() >= self.window_days, np.uint8(DORMANT), _STATE_OF[growth])
-        may_be_new = before == NEW if self.number else np.ones(len(before), bool)
-        now[may_be_new & self._is_young(month)] = NEW
-        now[self._is_won_back(month.at, before)] = WON_BACK
-        now[~month.values["is_open"]] = LEFT
+        now = _STATE_OF[growth]
+        np.putmask(now, month.idle_days() >= self.window_days, DORMANT)
+        is_young = self._is_young(month)
+        np.putmask(now, (before == NEW) & is_young if self.number else is_young, NEW)
+        np.putmask(now, self._is_won_back(month.at, before), WON_BACK)
+        np.putmask(now, ~month.values["is_open"], LEFT)
         if self.number:
-            now[before == NOBODY] = NEW
+            np.putmask(now, before == NOBODY, NEW)
         # Who has no row has no account: they have left, if they ever were with us.
-        self.state = np.where(self.state < NOBODY, np.uint8(LEFT), self.state)
+        np.putmask(self.state, self.state < NOBODY, LEFT)
         self.state[month.at] = now
         return self.state
 

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
+from crmlab.errors import InputError, near_miss
 from crmlab.measures.given import required
 from crmlab.measures.growth import NEEDED, Averages
 from crmlab.measures.history import WORKERS, Block, Window, history
-from crmlab.policy import GROWTH, Level, Policy, Segmentation
+from crmlab.policy import GROWTH, KINDS, Level, Policy, Segmentation
 
 MILLION = 1_000_000
 AXES = ("activity", "earning", "growth")
@@ -61,17 +62,11 @@ def assign(standing: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     past = history(standing, ["is_open", "contribution", *NEEDED], ["last_active_on"], "segments.assign")
     required(standing, ["kind"], "segments.assign")
     skipped = max(2 * policy.growth.months, rules.contribution_months) - 1
-    months = past.each(lambda block: _measured(block, policy))[skipped:]
-    if not months:
-        return pl.DataFrame(schema={**past.rows.select(COLUMNS[:3]).schema, **_types(rules)})
-    rows = past.rows[past.begins[skipped] :].lazy().filter("is_open").select(COLUMNS[:3]).collect()
-    ends = np.cumsum([len(of[0]) for of in months])
-    kinds = [rows["kind"][end - len(of[0]) : end] for end, of in zip(ends, months, strict=True)]
+    months = past.each(lambda block: _measured(block, policy))
     segment_of = _by_cell(rules)
     with ThreadPoolExecutor(WORKERS) as pool:
-        codes = pool.map(lambda month, kind: _codes(*month, kind, segment_of, rules), months, kinds)
-        columns = map(np.concatenate, zip(*codes, strict=True))
-    return _named(rows.with_columns(**dict(zip(_types(rules), columns, strict=True))), rules)
+        told = list(pool.map(lambda *of: _told(*of, segment_of, rules), past.rows[skipped:], months[skipped:]))
+    return pl.concat(told) if told else pl.DataFrame(schema={**standing.select(COLUMNS[:3]).schema, **_types(rules)})
 
 
 def cells(policy: Policy) -> pl.DataFrame:
@@ -118,34 +113,42 @@ def _measured(block: Block, policy: Policy) -> Iterator[tuple[np.ndarray, np.nda
     rules = policy.segmentation
     earned, averages = Window(rules.contribution_months, len(block.ids)), Averages(len(block.ids), policy.growth)
     for month in block.months:
-        is_open, idle = month.values["is_open"], month.idle_days()
+        here, idle = np.flatnonzero(month.values["is_open"]), month.idle_days()
         activity = sum((idle < level.within for level in rules.activity[1:]), np.zeros(len(idle), np.uint8))
-        contribution = earned.add(month.at, month.values["contribution"])[month.at]
-        yield activity[is_open], contribution[is_open], averages.add(month)[is_open]
+        contribution = earned.add(month.at, month.values["contribution"])
+        yield activity[here], contribution[month.at[here]], averages.add(month)[here]
 
 
-def _codes(
-    activity: np.ndarray,
-    contribution: np.ndarray,
-    growth: np.ndarray,
-    kinds: pl.Series,
-    segment_of: np.ndarray,
-    rules: Segmentation,
-) -> tuple[np.ndarray, ...]:
-    """The numbers of activity, earning, growth and segment of one month."""
-    earning = _earning(contribution, kinds, rules.earning)
+def _told(rows: pl.DataFrame, measured: list[np.ndarray], segment_of: np.ndarray, rules: Segmentation) -> pl.DataFrame:
+    """One month's rows of those open, with what was measured of them put into levels and segments."""
+    activity, contribution, growth = measured
+    rows = rows.lazy().filter("is_open").select(COLUMNS[:3]).collect()
+    earning = _earning(contribution, rows["kind"], rules.earning)
     _, n_earning, n_growth = segment_of.shape
     cell = (activity.astype(np.int32) * n_earning + earning) * n_growth + growth
-    return activity, earning, growth, segment_of.ravel().take(cell)
+    numbers = (activity, earning, growth, segment_of.ravel().take(cell))
+    types, known = _types(rules), pl.when(pl.col("growth") < len(GROWTH))
+    return rows.with_columns(**dict(zip(types, numbers, strict=True))).with_columns(
+        *(pl.col(name).cat.to(types[name]) for name in AXES[:2]),
+        *(known.then(pl.col(name)).cat.to(types[name]) for name in ("growth", "segment")),
+    )
 
 
 def _earning(values: np.ndarray, kinds: pl.Series, levels: tuple[Level, ...]) -> np.ndarray:
     if levels[-1].top is None:
         return sum((values >= level.lower for level in levels[1:]), np.zeros(len(values), np.uint8))
-    found = np.zeros(len(values), np.uint8)
-    for kind in kinds.unique():
-        here = (kinds == kind).to_numpy()
-        found[here] = _ranked(values[here], [level.top for level in levels[1:]])
+    found, amounts, n = np.zeros(len(values), np.uint8), pl.Series(values), 0
+    for kind in KINDS:  # looking for the kinds there are would take longer than asking for each there may be
+        here = kinds == kind
+        some = amounts.filter(here).to_numpy()
+        if len(some):
+            found[here.to_numpy()] = _ranked(some, [level.top for level in levels[1:]])
+            n += len(some)
+    if n < len(values):
+        others = kinds.filter(~kinds.is_in(KINDS))
+        raise InputError(
+            f"{len(others)} customers are of no known kind (first: {others[0]}). {near_miss(others[0], KINDS)}"
+        )
     return found
 
 
@@ -153,13 +156,5 @@ def _ranked(values: np.ndarray, tops: list[int]) -> np.ndarray:
     """How many of the top shares each value is in: those with at least 1 − top of the values below them."""
     # At least n values are below x exactly where the n-th lowest is: a selection, where ranks would ask for sorting.
     below = [-(-(MILLION - top) * len(values) // MILLION) for top in tops]
-    lowest = np.partition(values, [n - 1 for n in below if n])
+    lowest = np.partition(values, np.array([n - 1 for n in below if n], np.intp))  # of a kind with nobody: none
     return sum((values > lowest[n - 1] if n else True for n in below), np.zeros(len(values), np.uint8))
-
-
-def _named(rows: pl.DataFrame, rules: Segmentation) -> pl.DataFrame:
-    """The numbers of levels and segments as Enums; the one beyond the last is null."""
-    types = _types(rules)
-    known = pl.when(pl.col("growth") < len(GROWTH))
-    may_be_null = [known.then(pl.col(name)).cat.to(types[name]) for name in ("growth", "segment")]
-    return rows.with_columns(*(pl.col(name).cat.to(types[name]) for name in AXES[:2]), *may_be_null)
