@@ -170,9 +170,10 @@ def test_who_looks_after_them_is_named_or_said_to_be_nobody(mart, sheet):
     assert word("filter.public") in say.head(found(mart, "D0004"))
 
 
-def test_balances_leave_out_what_is_not_known_and_contribution_adds_its_components(sheet):
+def test_balances_have_gaps_where_nothing_is_known_and_contribution_adds_its_components(sheet):
     assert sheet.balances.select("month", "line", "closing", "average").rows() == [
-        (MAR, "loans", 5678.0, 1000.0), (FEB, "deposits", 850.0, 1000.0), (MAR, "deposits", 900.0, 1000.0),
+        (FEB, "loans", None, None), (MAR, "loans", 5678.0, 1000.0),
+        (FEB, "deposits", 850.0, 1000.0), (MAR, "deposits", 900.0, 1000.0),
     ]  # fmt: skip
     assert sheet.contribution.rows() == [
         (JAN, "deposits", 1_00), (FEB, "deposits", 8_00), (MAR, "deposits", 9_00), (MAR, "loans", 4_00),

@@ -41,7 +41,10 @@ function render({ model, el }) {
     const go = () => {
       if (page !== shown) return;
       scrollTo(0, top);
-      if (Math.abs(scrollY - top) > 1 && tries--) requestAnimationFrame(go);
+      if (Math.abs(scrollY - top) > 1 && tries--) return requestAnimationFrame(go);
+      // Who walks by keyboard goes on from the row that was opened.
+      const row = [...document.querySelectorAll("tr[aria-selected='true']")].find((one) => one.offsetParent);
+      if (document.activeElement === document.body) row?.focus({ preventScroll: true });
     };
     go();
   };

@@ -98,6 +98,7 @@ function render({ model, el }) {
   const draw = () => {
     const page = model.get("page");
     el.dataset.search = page.search;
+    el.dataset.pages = Math.ceil(page.total / page.size);
     body.replaceChildren(...page.rows.map((values, i) => row(values, page.keys[i])));
     [grid.tHead, body].forEach((part) =>
       [...part.rows].forEach((line) => [...line.cells].forEach((cell, i) => (cell.hidden = page.hidden[i]))));

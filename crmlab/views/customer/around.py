@@ -8,7 +8,7 @@ from crmlab.views.words import named, word
 TIES = {"customer_no": pl.String, "name": pl.String, "kind": pl.String, "tie": pl.String, "aum": pl.Int64,
         "loans": pl.Int64, "contribution": pl.Int64}  # fmt: skip
 GROUPS = {"household": ("household_id", "n_household"), "group": ("group_id", "n_group")}
-BROUGHT = "brought"
+SUMMED = {"brought": "brought", "wages": "pays wages to"}  # links whose other ends are added up
 
 
 def ties(sheet: Sheet) -> pl.DataFrame:
@@ -29,13 +29,14 @@ def ties(sheet: Sheet) -> pl.DataFrame:
 
 
 def totals(sheet: Sheet) -> dict[str, dict]:
-    """What household and group (the customer among them) and those whom the customer brought come to: n, sums of money.
+    """What household and group, those whom the customer brought and those whom they pay come to: n, sums of money.
 
-    Left out is what there is not; whoever is gone is counted and adds nothing.
+    The customer is one of the household and of the group. Left out is what there is not; whoever is gone is counted and
+    adds nothing.
     """
     links = sheet.mart.of("links", sheet.id)
-    brought = links.filter(pl.col("via") == BROUGHT)["other_id"].unique().to_list()
-    of = {name: members(sheet, name) for name in GROUPS} | {BROUGHT: brought}
+    others = {name: links.filter(pl.col("via") == via)["other_id"].unique().to_list() for name, via in SUMMED.items()}
+    of = {name: members(sheet, name) for name in GROUPS} | others
     money = pl.col("aum", "loans", "contribution").sum()
     return {name: people(sheet, ids).select(money, n=pl.len()).row(0, named=True) for name, ids in of.items() if ids}
 

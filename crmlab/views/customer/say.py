@@ -46,7 +46,8 @@ def head(sheet: Sheet) -> str:
     )
     means = word("customer.gone") if now["state"] in ("left", None) else sheet.rule.get("means")
     sentence = f'<p class="crmlab-reading">{escape(means)}</p>' if means else ""
-    title = f"{escape(person['name'] or '–')} <small>{escape(person['customer_no'])}</small>"
+    number = escape(person["customer_no"])
+    title = f"{escape(person['name'])} <small>{number}</small>" if person["name"] else number
     told = f'<h2 tabindex="-1">{title}</h2><p>{escape(" · ".join(about))}</p>'
     return f'{told}<dl class="crmlab-marks">{chips}</dl>{sentence}'
 
@@ -79,7 +80,7 @@ def tiles(sheet: Sheet) -> str:
         return ""
     missing, quiet = worth.get("missing"), today["recency_days"]
     next_tier = word("customer.to_next", money=_money(sheet, missing), tier=worth["next_tier"]) if missing else ""
-    ago = word("customer.days", n=theme.whole(quiet)) if quiet else word("customer.same_day")
+    ago = word("customer.days", n=theme.whole(quiet)) if (quiet or 0) > 1 else word(f"customer.day_{quiet or 0}")
     shown = (
         (
             "column.aum",
@@ -151,13 +152,15 @@ def dealings(sheet: Sheet) -> str:
 
 
 def together(sheet: Sheet) -> str:
-    """What household, group and those whom the customer brought come to."""
+    """What household, group, those whom the customer brought and those whom they pay come to."""
     told = []
     for name, sums in totals(sheet).items():
         aum, loans, earned = (_money(sheet, sums[column]) for column in ("aum", "loans", "contribution"))
         text = word(f"customer.sum_{name}", n=sums["n"], aum=aum, loans=loans, earned=earned)
         told.append(f'<p class="crmlab-reading">{escape(text)}</p>')
-    return "".join(told) or f'<p class="crmlab-sentence">{escape(word("customer.alone"))}</p>'
+    if told or sheet.mart.of("links", sheet.id).height:
+        return "".join(told)
+    return f'<p class="crmlab-sentence">{escape(word("customer.alone"))}</p>'
 
 
 def _part(name: str, n: int, rows: Iterable[tuple[str, str, str]]) -> str:

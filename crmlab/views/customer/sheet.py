@@ -97,11 +97,17 @@ class Sheet:
 
     @cached_property
     def balances(self) -> pl.DataFrame:
-        """Closing and average by month and line (`book.balances`), in major units, of months that are known."""
+        """Closing and average by month and line (`book.balances`), in major units; null in months without.
+
+        Without is a month in which there was no such account, or one whose balance or average is not known.
+        """
         is_known = pl.col("n_without_balance") + pl.col("n_without_average") == 0
         rows = self.mart.customers.filter(pl.col("customer_id") == self.id, is_known)
         rows = rows.select("month", "line", "closing", "balance_days", "days").collect()
-        return book.balances(rows.join(classes(self.mart), on="line"), self.mart.minor_digits)
+        known = book.balances(rows.join(classes(self.mart), on="line"), self.mart.minor_digits)
+        lines = known.select(pl.col("line").unique(maintain_order=True))
+        months = self.history.select("month").filter(pl.col("month") >= known["month"].min())
+        return lines.join(months, how="cross").join(known, on=["line", "month"], how="left", maintain_order="left")
 
     @cached_property
     def contribution(self) -> pl.DataFrame:

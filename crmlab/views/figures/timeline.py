@@ -41,7 +41,11 @@ def dots(frame: pl.DataFrame, kinds: list[str], ends: tuple[date, date], currenc
         showlegend=False,
         margin={"l": 8, "r": 12, "t": 4, "b": 30},
         xaxis={"type": "date", "tickformat": "%b %Y", "nticks": 10, "range": [ends[0] - ROOM, ends[1] + ROOM]},
-        yaxis={"categoryorder": "array", "categoryarray": [named("event", kind) for kind in there][::-1]},
+        yaxis={
+            "categoryorder": "array",
+            "categoryarray": [named("event", kind) for kind in there][::-1],
+            "range": [-0.7, len(there) - 0.3],
+        },
     )
 
 

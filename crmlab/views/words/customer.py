@@ -42,7 +42,8 @@ EN = {
     "customer.to_next": "{money} more to {tier}",
     "customer.quiet": "Last seen",
     "customer.days": "{n} days ago",
-    "customer.same_day": "today",
+    "customer.day_1": "yesterday",
+    "customer.day_0": "today",
     "customer.quiet_note": "the last thing they did themselves",
     # holdings and dealings
     "customer.holdings_title": "What they have with us",
@@ -85,7 +86,8 @@ EN = {
     "customer.sum_household": "Their household of {n}: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
     "customer.sum_group": "Their group of {n}: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
     "customer.sum_brought": "They brought us {n}: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
-    "customer.alone": "We know of no household, no group and nobody whom they brought.",
+    "customer.sum_wages": "Their {n} employees with us: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
+    "customer.alone": "We know of nobody: no household, no group, no wages, no referral.",
     "customer.ties_file": "ties",
     "customer.events_title": "What happened",
     "customer.events_note": "Since our history begins; a dot’s area is the amount, and what is frequent is drawn by "
