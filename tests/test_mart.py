@@ -355,6 +355,7 @@ def test_who_holds_an_account_jointly_is_new_as_its_owner_is(tmp_path):
     found = crm.build(folder, "2024-03-31", tmp_path / "mart")
     assert found.page("people")["first_on"].to_list() == [date(2023, 1, 1), date(2024, 2, 3)]
     assert found.page("roster").select("customer_no", "state").rows() == [("C1", "mature"), ("C2", "new")]
+    assert found.page("traits").select("n_lines", "has_deposits", "has_loans").rows() == [(1, True, False)] * 2
 
 
 # -- the wall

@@ -8,6 +8,7 @@ import polars as pl
 from crmlab import panel
 from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
+from crmlab.mart.people import held
 from crmlab.measures import channels, spending
 from crmlab.measures.clusters import Clusters
 from crmlab.policy import LINES, Policy
@@ -102,9 +103,9 @@ class Behaviour:
     def _holdings(self) -> pl.DataFrame:
         """Which product lines each customer holds today."""
         lines = self.bank.table("products").select("product_id", pl.col("line").cast(pl.String))
-        held = self.bank.table("accounts").filter(pl.col("closed_on").is_null()).join(lines, on="product_id")
+        rows = held(self.bank).filter(pl.col("closed_on").is_null()).join(lines, on="product_id")
         has = [(pl.col("line") == line).any().alias(f"has_{line.replace('-', '_')}") for line in LINES]
-        return held.group_by("customer_id").agg(has).collect()
+        return rows.group_by("customer_id").agg(has).collect()
 
 
 def _kinds_of_behaviour(found: Clusters, policy: Policy) -> pl.DataFrame:

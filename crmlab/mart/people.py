@@ -28,10 +28,7 @@ class People:
 
     def __init__(self, bank: Bank):
         self.bank = bank
-        accounts = bank.table("accounts").select("account_id", "customer_id", "opened_on")
-        joint = bank.table("holders").filter(pl.col("role") != "user").select("account_id", "customer_id")
-        joint = joint.join(accounts.drop("customer_id"), on="account_id").select(accounts.collect_schema().names())
-        first = pl.concat([accounts, joint]).group_by("customer_id").agg(first_on=pl.col("opened_on").min())
+        first = held(bank).group_by("customer_id").agg(first_on=pl.col("opened_on").min())
         self.everyone = (
             bank.table("customers")
             .join(first, on="customer_id", how="left")
@@ -112,6 +109,15 @@ class People:
         manager = pl.when("is_open").then("manager_id").otherwise("was").alias("manager_id")
         now = rows.join(then, on="customer_id", how="left").select("customer_id", "last_active_on", manager)
         self.last = pl.concat([self.last.join(now, on="customer_id", how="anti"), now])
+
+
+def held(bank: Bank) -> pl.LazyFrame:
+    """The accounts of each customer, a joint one as often as it has holders: customer_id and what is known of it."""
+    accounts = bank.table("accounts")
+    joint = bank.table("holders").filter(pl.col("role") != "user", pl.col("share") > 0)
+    joint = joint.select("account_id", holder_id="customer_id").join(accounts, on="account_id")
+    joint = joint.filter(pl.col("holder_id") != pl.col("customer_id")).with_columns(customer_id="holder_id")
+    return pl.concat([accounts, joint.select(accounts.collect_schema().names())])
 
 
 def _side_by_side(rows: pl.DataFrame, name: str) -> pl.DataFrame:
