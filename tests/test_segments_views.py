@@ -192,7 +192,7 @@ def test_the_finding_is_where_money_went_and_what_is_otherwise(tables, monkeypat
     assert (found.n_gone, found.aum_gone) == (4, 180_00)
     assert [way["origin"] for way in (found.lost, found.won, found.away)] == ["gold", "base", "gold"]
     told = say.finding(tables, YEAR, "segment")
-    assert told.startswith('<div class="told"><p>In 12 months, <b>')
+    assert told.startswith('<div class="told has-list"><p>In 12 months, <b>')
     assert word("segments.no_before") in told  # the year before begins where segments cannot be told yet
     late = MONTHS[-6], MONTHS[-1]
     assert word("segments.no_before") not in say.finding(tables, late, "segment")

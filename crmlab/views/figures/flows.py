@@ -9,6 +9,8 @@ from crmlab.views.words import named, word
 HEIGHT = 460
 TOP, BOTTOM, SIDE = 26, 8, 170  # pixels around the ribbons, where the names stand
 GAP = 16  # pixels between two names
+STAYED = "rgba(93,107,122,0.13)"
+NARROW, FULL, FAINT = 0.01, 0.6, 0.25  # a way of fewer than this share of customers is faint, or many hide the few
 
 
 def sankey(matrix: pl.DataFrame, by: str, colours: dict[str, str], months: tuple[str, str]) -> go.Figure:
@@ -62,8 +64,8 @@ def sankey(matrix: pl.DataFrame, by: str, colours: dict[str, str], months: tuple
             "target": [place[1, name] for name in ways["destination"]],
             "value": ways["n"].to_list(),
             "color": [
-                "rgba(93,107,122,0.13)" if stay else _clear(colours[name])
-                for name, stay in zip(ways["origin"], stays, strict=True)
+                STAYED if stay else _clear(colours[name], FULL if n >= NARROW * whole else FAINT)
+                for name, stay, n in zip(ways["origin"], stays, ways["n"], strict=True)
             ],
             "customdata": [f"{one}|{other}" for one, other in ways.select("origin", "destination").rows()],
             "label": ways["text"].to_list(),
@@ -90,7 +92,7 @@ def _name(sides: list[dict[str, int]], one: tuple[int, str], shown: str, centre:
     at, name = one
     n = sides[at][name]
     count = f"<b>{theme.whole(n)}</b>"
-    if at and name in sides[0]:
+    if at and sides[0].get(name, n) != n:
         count += f" <span style='color:{theme.QUIET}'>{theme.signed(n - sides[0][name])}</span>"
     return {
         "text": f"{shown} {count}",
@@ -113,7 +115,7 @@ def _head(month: str, at: int) -> dict:
     return {"showarrow": False, **text, **place, **side}
 
 
-def _clear(colour: str) -> str:
+def _clear(colour: str, opacity: float) -> str:
     """A colour one can see through."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.55)"
+    return f"rgba({red},{green},{blue},{opacity})"

@@ -81,5 +81,5 @@ PLACES = (0.42, 0.58, 0.74)  # where the two groups and their difference are tol
 
 
 def _text(x: float, y: float, text: str, colour: str) -> dict:
-    place = {"x": x, "y": y, "xref": "paper", "yref": "y", "xanchor": "left", "yanchor": "middle"}
+    place = {"x": x, "y": y, "xref": "paper", "yref": "y", "xanchor": "left", "yanchor": "middle", "align": "left"}
     return {"text": text, "showarrow": False, "font": {"size": 12, "color": colour}, **place}

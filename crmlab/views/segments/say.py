@@ -34,7 +34,8 @@ def finding(tables: Tables, span: tuple[date, date], by: str, **chosen: str) -> 
     sentences += [_sent(tables, **chosen), _unknown(found)]
     items = "".join(f"<li>{sentence}</li>" for sentence in sentences if sentence)
     lead = _lost(tables, told.lost, by, told_months(*span))
-    return f'<div class="told"><p>{lead}</p><ul>{items}</ul></div>'
+    name = "told has-list" if told.lost else "told"
+    return f'<div class="{name}"><p>{lead}</p><ul>{items}</ul></div>'
 
 
 def lost(tables: Tables, span: tuple[date, date], by: str, **chosen: str) -> dict | None:
@@ -101,12 +102,12 @@ def stability(tables: Tables) -> str:
 
 
 def _stable(row: dict) -> str:
-    told = {name: f"{row[column]:.2f}" for name, column in STABLE.items()}
-    key = "segments.cluster_sure" if row["is_reliable"] else "segments.cluster_unsure"
-    return escape(word(key, kind=named("kind", row["kind"]), k=row["k"], **told))
+    told = {name: f"{row[column]:.2f}".replace("-", "−") for name, column in STABLE.items()}
+    verdict = "sure" if row["is_reliable"] else "unsure" if row["stability"] < row["floor"] else "apart"
+    return escape(word(f"segments.cluster_{verdict}", kind=named("kind", row["kind"]), k=row["k"], **told))
 
 
-STABLE = {"stability": "stability", "low": "lower", "high": "upper", "floor": "floor"}
+STABLE = {"stability": "stability", "low": "lower", "high": "upper", "floor": "floor", "strength": "criterion"}
 
 
 def _lost(tables: Tables, way: dict | None, by: str, months: str) -> str:
@@ -133,7 +134,13 @@ def _in_all(tables: Tables, told: moves.Movement, by: str) -> str:
     numbers = {name: theme.whole(getattr(told, f"n_{name}")) for name in ("moved", "came", "gone")}
     money = {f"{name}_money": _money(tables, getattr(told, f"aum_{name}")) for name in ("came", "gone")}
     share = theme.share(told.n_moved / told.n if told.n else None)
-    text = word("segments.in_all", n=theme.whole(told.n), share=share, **numbers, **money)
+    text = word(
+        "segments.in_all" if told.n_gone else "segments.in_all_stay",
+        n=theme.whole(told.n),
+        share=share,
+        **numbers,
+        **money,
+    )
     return text + (word("segments.in_all_most", **_of(tables, told.away, by)) if told.away else ".")
 
 
@@ -158,17 +165,14 @@ def _unlike(tables: Tables, span: tuple[date, date], by: str, **chosen: str) -> 
 
 def _sent(tables: Tables, **chosen: str) -> str:
     months = moves.outflow(tables.page("channel_months", **chosen))
-    if not months["other_banks"].sum():
+    now = months.tail(RECENT)
+    if not (sent := now["other_banks"].sum()):
         return ""
-    now, then = (
-        months.tail(RECENT),
-        months.slice(-RECENT - 12, RECENT) if months.height >= 12 + RECENT else months.clear(),
-    )
-    share = [part["other_banks"].sum() / out if (out := part["outflow"].sum()) else None for part in (now, then)]
-    told = {"money": _money(tables, now["other_banks"].sum()), "share": theme.share(share[0])}
-    if share[1] is None:
+    told = {"money": _money(tables, sent), "share": theme.share(sent / now["outflow"].sum())}
+    then = months.slice(-RECENT - 12, RECENT) if months.height >= RECENT + 12 else months.clear()
+    if not (outflow := then["outflow"].sum()):
         return word("segments.sent_words_new", **told)
-    return word("segments.sent_words", before=theme.share(share[1]), **told)
+    return word("segments.sent_words", before=theme.share(then["other_banks"].sum() / outflow), **told)
 
 
 def _unknown(found: pl.DataFrame) -> str:

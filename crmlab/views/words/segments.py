@@ -22,6 +22,8 @@ EN = {
     "segments.won_to": "Most was won from {n} who went from {origin} to {destination}: {start} then, {end} now.",
     "segments.in_all": "In all, {moved} of {n} customers moved ({share}). {came} came with {came_money}; "
     "{gone} who held {gone_money} are gone",
+    "segments.in_all_stay": "In all, {moved} of {n} customers moved ({share}). {came} came with {came_money}; "
+    "nobody is gone",
     "segments.in_all_most": ", most of it from {origin}: {n} with {start}.",
     "segments.unlike": "Otherwise than a year before: {ways}.",
     "segments.unlike_way": "{origin} → {destination} {share}, then {before} (difference {low} to {high})",
@@ -113,6 +115,8 @@ EN = {
     "segments.cluster_sure": "{kind}: {k} clusters; drawn again they agree by {stability} ({low} to {high}).",
     "segments.cluster_unsure": "{kind}: {k} clusters, not to be relied on; drawn again they agree by only {stability} "
     "({low} to {high}), and {floor} is asked for.",
+    "segments.cluster_apart": "{kind}: {k} clusters, not to be relied on; one half of the customers finds "
+    "only {strength} of the pairs of the other, and 0.80 is asked for.",
     "segments.more": "more {what}",
     "segments.less": "less {what}",
     # lists
@@ -173,6 +177,9 @@ EN = {
     "category.shopping": "Shopping",
     "category.housing": "Housing",
     "category.utilities": "Utilities",
+    "category.household": "Household",
+    "category.insurance": "Insurance",
+    "category.not told": "Not told",
     "category.rent": "Rent",
     "category.supplies": "Supplies",
     "category.tax": "Tax",
