@@ -13,9 +13,8 @@ from crmlab.measures import channels, spending
 from crmlab.measures.clusters import Clusters
 from crmlab.policy import LINES, Policy
 
-YEAR = 12
 APART, TOLD = 0.5, 3  # standard deviations from which a feature is worth telling, and how many are
-GROUP = ["branch_id", "manager_id", "kind", "segment"]
+GROUP = ["branch_id", "manager_id", "kind"]
 NEEDED = [*spending.ROWS, "channel", "initiated_by"]
 TRAITS = [
     "customer_id", "kind", "branch_id", "manager_id", "segment", "state", "tier", "tenure_months", "aum_average",
@@ -26,12 +25,10 @@ TRAITS = [
 class Behaviour:
     """What customers bought, through which channels they acted and what they sent away, gathered month by month."""
 
-    def __init__(self, bank: Bank, people: pl.DataFrame, marks: pl.DataFrame):
+    def __init__(self, bank: Bank, people: pl.DataFrame):
         self.bank = bank
         self.owners = bank.table("accounts").select("account_id", "customer_id", "currency")
-        self.of = people.select("customer_id", "branch_id", "manager_id", "kind").join(
-            marks.select("customer_id", "segment"), on="customer_id", how="left"
-        )
+        self.of = people.select("customer_id", *GROUP)
         self.spending: list[pl.DataFrame] = []
         self.channels: list[pl.DataFrame] = []
         self.bought, self.left, self.acts = [], [], []  # of recent months, in one frame each
@@ -41,7 +38,7 @@ class Behaviour:
 
         Who closes the last account within the month counts: with them goes the money that went to other banks.
         """
-        # What is reversed in the month after is taken back as well. The months come first: else each reads all of them.
+        # What is reversed in this month or the next is taken back. The months come first: else each reads all of them.
         seen = pl.col("booked_on").is_between(month.replace(day=1), pl.lit(month).dt.offset_by("1mo").dt.month_end())
         rows = spending.net(self.bank.table("transactions").filter(seen)).join(self.owners, on="account_id")
         rows = panel.in_base_of_the_day(rows, self.bank).select(NEEDED).collect(engine="streaming")
@@ -79,7 +76,7 @@ class Behaviour:
             _shares(*self.bought),
             self._salaried(),
             self._holdings(),
-            members.select("customer_id", in_household=pl.col("n_household") > 1),
+            _at_home(members.join(roster, on="customer_id", how="semi")),
         ]
         traits = reduce(lambda left, right: left.join(right, on="customer_id", how="left"), known).sort("customer_id")
         return {
@@ -132,6 +129,11 @@ def _kinds_of_behaviour(found: Clusters, policy: Policy) -> pl.DataFrame:
 def _cluster() -> pl.Expr:
     """A cluster's name: numbers begin anew with each kind."""
     return pl.concat_str("kind", pl.col("cluster").cast(pl.String), separator=" ")
+
+
+def _at_home(members: pl.DataFrame) -> pl.DataFrame:
+    """Who shares a household with another customer of today."""
+    return members.select("customer_id", in_household=pl.len().over("household_id") > 1)
 
 
 def _added(so_far: list[pl.DataFrame], rows: pl.DataFrame, *key: str) -> list[pl.DataFrame]:

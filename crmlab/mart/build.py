@@ -146,7 +146,7 @@ def _tables(
     tables |= pages.tables(tables["people"], marks)
     tables |= worth.tables(tables["roster"], standing, tiers)
     tables["referrals"] = dealings.referrals(bank, tables["worth"], tables["roster"])
-    behaviour = Behaviour(bank, tables["people"], marks)
+    behaviour = Behaviour(bank, tables["people"])
     months = month_ends(bank.history_from, bank.as_of)
     for done, (month, rows) in enumerate(zip(months, people.months, strict=True)):
         progress("behaviour", done, len(months))

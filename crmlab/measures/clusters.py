@@ -77,8 +77,8 @@ def features(
         A row a customer, in their order: customer_id, kind; income (what came in from outside in the third poorest
         month: at least that in ten months of twelve), inflow_rate (of months, those in which anything came in),
         salary_rate (with a salary), aum (average; null where an account's is not known), activity_rate (with something
-        they did themselves), n_transactions (a month, other than by the system), digital_share (of these, online and
-        mobile; 0 without any), outflow_share (the year's outflow, of itself and average AUM together), n_lines (open
+        they did themselves), n_transactions (a month, other than by the system, whoever made them), digital_share (of
+        these, online and mobile; 0 without any), outflow_share (the year's outflow, of itself and average AUM together), n_lines (open
         at the end). Money in minor units of the base currency.
 
     Raises

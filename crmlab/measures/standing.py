@@ -7,7 +7,7 @@ from crmlab.policy import Policy
 
 HELD = [
     "customer_id", "month", "line", "closing", "balance_days", "days", "n_open", "n_without_balance",
-    "n_without_average", "n_transactions", "n_online", "n_mobile", "last_active_on",
+    "n_without_average", "last_active_on",
 ]  # fmt: skip
 
 
@@ -41,8 +41,8 @@ def table(
         customer_id, month, kind, first_on, is_open (an account is open at the month's end); aum, deposits, loans
         (closing, loans as positive outstanding; null where an account's balance is not known); balance_days and days
         of AUM, n_without_average (its accounts without a known average); n_lines (open); contribution, points;
-        n_transactions, n_digital (online and mobile); last_active_on (the last thing they did themselves up to this
-        month; null: none). Money in minor units of the base currency. Ordered by month and customer.
+        last_active_on (the last thing they did themselves up to this month; null: none). Money in minor units of the
+        base currency. Ordered by month and customer.
 
     Raises
     ------
@@ -56,12 +56,12 @@ def table(
     >>> day = date(2024, 1, 31)
     >>> held = pl.DataFrame({"customer_id": [1, 1], "month": day, "line": ["deposits", "loans"], "closing": [500, -900],
     ...     "balance_days": [15_500, -27_900], "days": 31, "n_open": 1, "n_without_balance": 0, "n_without_average": 0,
-    ...     "n_transactions": [4, 1], "n_online": 0, "n_mobile": [3, 0], "last_active_on": [day, None]})
+    ...     "last_active_on": [day, None]})
     >>> earned = pl.DataFrame({"customer_id": 1, "month": day, "margin": 7, "fee": 1, "service_cost": -2,
     ...     "expected_loss": -1, "points": 0})
     >>> people = pl.DataFrame({"customer_id": [1], "kind": ["retail"], "first_on": [date(2020, 5, 1)]})
-    >>> table(held, earned, people, policy.load()).select("aum", "loans", "n_lines", "contribution", "n_digital").row(0)
-    (500, 900, 2, 5, 3)
+    >>> table(held, earned, people, policy.load()).select("aum", "loans", "n_lines", "contribution").row(0)
+    (500, 900, 2, 5)
     """
     components = list(policy.contribution.components)
     named(customers.columns, HELD, "standing.table")
@@ -80,7 +80,7 @@ def table(
     )
     return _active_so_far(rows, seen).select(
         *key, "kind", "first_on", "is_open", "aum", "deposits", "loans", "balance_days", "days", "n_without_average",
-        "n_lines", "contribution", "points", "n_transactions", "n_digital", "last_active_on",
+        "n_lines", "contribution", "points", "last_active_on",
     )  # fmt: skip
 
 
@@ -100,8 +100,6 @@ def _held(policy: Policy) -> list[pl.Expr]:
         pl.col("days").first(),
         unknown.filter(is_aum).sum().alias("n_without_average"),
         (pl.col("n_open") > 0).sum().cast(pl.Int32).alias("n_lines"),
-        pl.col("n_transactions").sum(),
-        (pl.col("n_online") + pl.col("n_mobile")).sum().alias("n_digital"),
         pl.col("last_active_on").max(),
     ]
 
