@@ -78,8 +78,8 @@ def features(
         month: at least that in ten months of twelve), inflow_rate (of months, those in which anything came in),
         salary_rate (with a salary), aum (average; null where an account's is not known), activity_rate (with something
         they did themselves), n_transactions (a month, other than by the system, whoever made them), digital_share (of
-        these, online and mobile; 0 without any), outflow_share (the year's outflow, of itself and average AUM together), n_lines (open
-        at the end). Money in minor units of the base currency.
+        these, online and mobile; 0 without any), outflow_share (the year's outflow, of itself and average AUM
+        together), n_lines (open at the end). Money in minor units of the base currency.
 
     Raises
     ------
