@@ -26,8 +26,9 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     chosen, span = filters(mart), _span(tables)
     by = choice("segments.by", [(word(f"segments.by_{one}"), one) for one in BYS])
     between = {"span": span, "by": by, **chosen}
-    pair = {side: choice(f"segments.{side}", [(group_name(one), one) for one in tables.offered()]) for side in SIDES}
-    pair["first"].value = next((one for one in tables.offered() if one.startswith("segment=")), "")
+    offered = tables.offered()
+    pair = {side: choice(f"segments.{side}", [(group_name(one), one) for one in offered]) for side in SIDES}
+    pair["first"].value = next((one for one in offered if one.startswith("segment=")), "")
     line = choice("segments.line", [(word("segments.all_lines"), ""), *((named("line", n), n) for n in tables.lines())])
     latest = Latest()
 

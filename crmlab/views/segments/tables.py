@@ -1,7 +1,7 @@
 """The tables of `segments` as a reader asks for them."""
 
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import polars as pl
 
@@ -33,14 +33,19 @@ class Tables:
         held = [name.split()[1] for name in self._paths.columns if name.startswith("state ")]
         self.history = sorted(map(date.fromisoformat, held))
         self.months = [day for day in self.history if f"segment {day}" in self._paths.columns] or self.history
-        self.everyone, self.people_ever = mart.page("roster"), mart.page("people")
-        for table, what in (("branches", "branch"), ("managers", "manager")):
-            told = mart.page(table).select(f"{what}_id", pl.coalesce("name", f"{what}_id").alias(what))
-            self.people_ever = self.people_ever.join(told, on=f"{what}_id", how="left", maintain_order="left")
-        self.people_ever = self.people_ever.select(name for name in self.everyone.columns if name in self.people_ever)
+        self.everyone = mart.page("roster")
         self.people, self.compared = (lru_cache(1)(made) for made in (self._people, self._compared))
         self.pairs, self.change = (lru_cache(2)(made) for made in (self._pairs, self._change))
         self.matrix = lru_cache(4)(self._matrix)
+
+    @cached_property
+    def people_ever(self) -> pl.DataFrame:
+        """Everybody who ever was a customer, in the columns of those of today that are known of all."""
+        found = self.mart.page("people")
+        for table, what in (("branches", "branch"), ("managers", "manager")):
+            told = self.mart.page(table).select(f"{what}_id", pl.coalesce("name", f"{what}_id").alias(what))
+            found = found.join(told, on=f"{what}_id", how="left", maintain_order="left")
+        return found.select(name for name in self.everyone.columns if name in found.columns)
 
     def ends(self, by: str) -> dict[str, str]:
         """The values of segment, state or tier with their colours; who came stands first, who is gone last."""
