@@ -1,7 +1,7 @@
 """One case in a process of its own: its best time and peak memory.
 
 `python -m benchmarks.once CASE [REPEATS [CUSTOMERS]]`; with a number of customers it is a case of `worth`, on the book
-of that size.
+of that size, or of `segments`.
 """
 
 import json
@@ -12,11 +12,13 @@ import time
 import warnings
 from pathlib import Path
 
-from benchmarks import book, cases, worth
+from benchmarks import book, cases, segments, worth
 
 
-def prepared(name: str):
+def prepared(name: str, customers: int):
     """What a case is given, made before the clock starts."""
+    if customers:
+        return segments.standing(customers) if hasattr(segments, name) else book.book(customers)
     if name in ("rfm", "lifetimes"):
         rows = cases.rfm_rows(cases.bank())
         return rows if name == "rfm" else rows.to_pandas()
@@ -26,13 +28,11 @@ def prepared(name: str):
 def main(name: str, repeats: int = 3, customers: int = 0) -> None:
     """Run a case and print {"seconds": …, "peak_mb": …}."""
     warnings.simplefilter("ignore")
-    case, seconds = getattr(worth if customers else cases, name), []
+    room = segments if hasattr(segments, name) else worth if customers else cases
+    case, seconds = getattr(room, name), []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(dir=cases.TMP) as folder:
-            if customers:
-                given = book.book(customers)
-            else:
-                given = Path(folder) if name in ("landing", "scan") else prepared(name)
+            given = Path(folder) if name in ("landing", "scan") else prepared(name, customers)
             start = time.perf_counter()
             case(given)
             seconds.append(time.perf_counter() - start)
