@@ -119,11 +119,11 @@ def test_a_row_opens_the_customer_and_back_is_the_list_as_it_was(show, roster):
 
 
 def test_forward_comes_to_the_customer_left(show, roster):
-    shown = show(f"?page=customer&customer={roster['customer_no'][0]}", until=f"text={roster['customer_no'][0]}")
+    shown = show(f"?page=customer&customer={roster['customer_no'][0]}", until=".crmlab-who h2")
     shown.page.get_by_role("link", name="Overview").click()
     keys = []
     for at in (1, 2):
-        row = shown.page.locator(".crmlab-table tbody tr").nth(at)
+        row = shown.page.locator(".crmlab-table:not(.crmlab-finder) tbody tr").nth(at)
         keys.append(row.get_attribute("data-key"))
         row.click()
         shown.page.get_by_role("heading", name=keys[-1]).wait_for()
@@ -174,7 +174,7 @@ def test_pages_switch_in_place_and_the_back_button_works(show):
 def test_deep_links_open_a_page_and_a_customer(show, roster):
     customer = roster["customer_no"][roster.height // 2]
     show("?page=landing", until="text=What are these pages made of?")
-    show(f"?page=customer&customer={customer}", until=f"text={customer}")
+    show(f"?page=customer&customer={customer}", until=f".crmlab-who:has-text('{customer}')")
     show("voila/render/overview.ipynb", until="text=How is the bank’s book doing?")
 
 
