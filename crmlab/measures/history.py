@@ -28,17 +28,19 @@ class Month(NamedTuple):
 
     on: date  # the last day known of it: its end, but in a month that is not over
     days: int  # of it that are known
+    begins: int  # the first day of history, as dates are kept
     at: np.ndarray  # the place of each row's customer
     values: dict[str, np.ndarray]  # of columns by name; dates as days since 1970-01-01, NEVER where there is none
 
     def idle_days(self) -> np.ndarray:
-        """Days since the last thing each customer did themselves; where there is none, more than any history has."""
-        return day_number(self.on) - self.values["last_active_on"]
+        """Days since the last thing each customer did themselves; where there is none, those that history knows of."""
+        last = self.values["last_active_on"]
+        return day_number(self.on) - np.where(last == NEVER, self.begins - 1, last)
 
     def cut(self, rows: slice, first: int) -> "Month":
         """Some of the customers, places counted from `first` on."""
         values = {name: of[rows] for name, of in self.values.items()}
-        return Month(self.on, self.days, self.at[rows] - first, values)
+        return self._replace(at=self.at[rows] - first, values=values)
 
 
 class Block(NamedTuple):
@@ -113,10 +115,10 @@ def history(standing: pl.DataFrame, columns: list[str], dates: list[str], measur
 
 def _history(rows: pl.DataFrame, columns: list[str], dates: list[str]) -> History:
     runs = rows["month"].rle().struct.unnest()
-    ends, begins = complete(runs.select(month="value")), [0, *runs["len"].cum_sum()]
+    ends, firsts = complete(runs.select(month="value")), [0, *runs["len"].cum_sum()]
     first_id, last_id = rows["customer_id"].min(), rows["customer_id"].max()
     days = rows.select(pl.col(dates).to_physical().fill_null(NEVER))
-    cuts = [slice(*cut) for cut in pairwise(begins)]
+    cuts = [slice(*cut) for cut in pairwise(firsts)]
     found = []
     for end, cut in zip(ends, cuts, strict=True):
         part = [*rows[cut].select(columns), *days[cut]]
@@ -124,7 +126,8 @@ def _history(rows: pl.DataFrame, columns: list[str], dates: list[str]) -> Histor
         # A month that is not over ends with the last day known; only the first may lack days at its beginning.
         on = end.replace(day=1) + timedelta(n_days - 1) if found else end
         at = rows["customer_id"][cut].to_numpy() - first_id
-        found.append(Month(on, n_days, at, {one.name: one.to_numpy() for one in part}))
+        begins = found[0].begins if found else day_number(end) - n_days + 1
+        found.append(Month(on, n_days, begins, at, {one.name: one.to_numpy() for one in part}))
     return History(ends, [rows[cut] for cut in cuts], found, first_id, last_id)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from crmlab.measures.given import in_order, required
 from crmlab.measures.growth import FALLING, NEEDED, RISING, Averages
-from crmlab.measures.history import Block, Month, day_number, history
+from crmlab.measures.history import NEVER, Block, Month, day_number, history
 from crmlab.measures.months import complete
 from crmlab.policy import Policy
 
@@ -16,8 +16,8 @@ STATES = ("new", "growing", "mature", "declining", "dormant", "left", "won back"
 NEW, GROWING, MATURE, DECLINING, DORMANT, LEFT, WON_BACK = range(len(STATES))
 NOBODY = len(STATES)  # not yet a customer
 STAYING = {"growing", "mature", "declining", "dormant", "left"}
-# What may follow a state in the next month. A customer begins as new; in the first month of history, as anything but
-# won back.
+# What may follow a state in the next month. A customer begins as new, or as won back where their first account is older
+# than history; in the first month of history, as anything but won back.
 MOVES = {
     "new": {"new", *STAYING},
     **dict.fromkeys(("growing", "mature", "declining", "dormant"), STAYING),
@@ -35,8 +35,9 @@ def states(standing: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     The first that holds: *left*, no account is open at the month's end; *won back*, for some months from the return on;
     *new*, for some months from the first account ever on; *dormant*, too long without anything they did themselves;
     *growing* or *declining*, AUM rises or falls; *mature*, all others and those whose growth is not known. The month in
-    which a customer is first seen is *new*, even if they are gone by its end; in the first month of history they are
-    what they are, since most came before it.
+    which a customer is first seen is *new*, even if they are gone by its end, or *won back* where their first account
+    is older than history; in the first month of history they are what they are, since most came before it. Nobody is
+    dormant before history is long enough to tell.
 
     Parameters
     ----------
@@ -147,11 +148,18 @@ class _Path:
         np.putmask(now, self._is_won_back(month.at, before), WON_BACK)
         np.putmask(now, ~month.values["is_open"], LEFT)
         if self.number:
-            np.putmask(now, before == NOBODY, NEW)
+            self._enter(now, before == NOBODY, month)
         # Who has no row has no account: they have left, if they ever were with us.
         np.putmask(self.state, self.state < NOBODY, LEFT)
         self.state[month.at] = now
         return self.state
+
+    def _enter(self, now: np.ndarray, is_first: np.ndarray, month: Month) -> None:
+        first_on = month.values["first_on"]
+        came_back = is_first & (first_on < month.begins) & (first_on != NEVER)
+        self.returned[month.at[came_back]] = self.number
+        np.putmask(now, is_first, NEW)
+        np.putmask(now, came_back, WON_BACK)
 
     def _is_young(self, month: Month) -> np.ndarray:
         """Whose first account was opened in this month or the `new_months` − 1 before."""
