@@ -358,6 +358,36 @@ def test_who_holds_an_account_jointly_is_new_as_its_owner_is(tmp_path):
     assert found.page("traits").select("n_lines", "has_deposits", "has_loans").rows() == [(1, True, False)] * 2
 
 
+def test_segments_states_and_households_add_up_to_the_bank(sample):
+    paths, roster, now = sample.page("paths"), sample.page("roster"), sample.as_of
+    held = sample.page("trend").filter(pl.col("class").is_in(["deposits", "investments"]))
+    for month in (date(2023, 7, 31), now):
+        bank = held.filter(pl.col("month") == month)["closing"].sum()
+        for name in ("segment", "state", "tier"):
+            assert paths.group_by(f"{name} {month}").agg(pl.col(f"aum {month}").sum())[f"aum {month}"].sum() == bank
+    there = paths.filter(pl.col(f"state {now}") != "left")
+    assert there["customer_id"].sort().equals(roster["customer_id"])
+    assert sample.page("traits")["customer_id"].equals(roster["customer_id"])
+    members = sample.page("members")
+    assert members["customer_id"].equals(sample.page("people")["customer_id"])
+    amounts = roster.select("customer_id", "aum")
+    homes = members.select("customer_id", "household_id", n_members="n_household")
+    whole = homes.select("customer_id").join(amounts, on="customer_id", how="left")
+    assert crm.groups.totals(homes, whole)["aum"].sum() == roster["aum"].sum()
+
+
+def test_months_of_channels_and_spending_hold_all_that_customers_did(sample, sample_bank, tmp_path):
+    months = sample.page("channel_months")
+    assert months.group_by("month").agg(pl.col("n_customers").sum()).sort("month").rows() == (
+        sample.standing.group_by("month").len("n").sort("month").collect().cast({"n": pl.Int64}).rows()
+    )
+    bank = crm.read(sample_bank, as_of=sample.as_of, landed=tmp_path / "landed")
+    rows = bank.table("transactions").filter(pl.col("kind").is_in(["payment", "card"]), pl.col("amount") < 0)
+    owners = bank.table("accounts").select("account_id", "customer_id", "currency")
+    spent = -crm.panel.in_base_of_the_day(rows.join(owners, on="account_id"), bank).collect()["amount"].sum()
+    assert 0.97 * spent < sample.page("spending_months")["amount"].sum() <= spent  # but for what was reversed
+
+
 # -- the wall
 
 
