@@ -198,12 +198,21 @@ def test_the_finding_is_where_money_went_and_what_is_otherwise(tables, monkeypat
     assert word("segments.no_before") not in say.finding(tables, late, "segment")
 
 
-def test_only_large_groups_and_large_effects_are_told_against_the_year_before(tables):
+def test_only_large_groups_large_effects_and_no_doubt_are_notable():
+    mart = drawn(3000)
+    tables = Tables(replace(mart, manifest=mart.manifest | {"least_effect": 0.05}))
     change = tables.change((MONTHS[-6], MONTHS[-1]), "segment")
-    told = moves.notable(change, most=99)
-    assert told["effect"].abs().min() is None or told["effect"].abs().min() >= 0.2
-    assert (told["origin"] != told["destination"]).all()
-    assert told.height == 0 or told["n_origin"].min() >= moves.SMALL
+    expected = (
+        (pl.col("effect").abs() >= tables.mart.manifest["least_effect"])
+        & (pl.min_horizontal("n_origin", "n_origin_before") >= moves.SMALL)
+        & (pl.col("lower") * pl.col("upper") > 0)
+    )
+    assert change["is_notable"].to_list() == change.select(expected.fill_null(False)).to_series().to_list()
+    assert change["is_notable"].any()
+    (trace,) = draw.matrix(tables, (MONTHS[-6], MONTHS[-1]), "segment").data
+    marked = {key for key, text in zip(trace.customdata, trace.text, strict=True) if text[-1] in "▲▼"}
+    there = change.filter("is_notable", pl.col("n") > 0).select(pl.format("{}|{}", "origin", "destination"))
+    assert marked == set(there.to_series())
 
 
 def test_months_are_those_of_which_segments_can_be_told(tables, mart):

@@ -41,7 +41,7 @@ def later(height: int, made: Callable[[Sight], Iterable[ipywidgets.Widget]], is_
     Parameters
     ----------
     height
-        What keeps its place until then.
+        What keeps its place until all of it is drawn: were it less, the page would shrink under the reader.
     made
         Makes what stands in it; it is given the sight, so that it can follow controls by `Asked` only while it is seen.
     is_seen
@@ -64,7 +64,6 @@ def later(height: int, made: Callable[[Sight], Iterable[ipywidgets.Widget]], is_
     def come(_: object = None) -> None:
         if sight.is_seen and len(box.children) == 1:
             box.children = [sight, *made(sight)]
-            box.layout.min_height = None
 
     sight.observe(come, "is_seen")
     come()

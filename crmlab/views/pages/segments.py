@@ -102,9 +102,9 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         ),
         block("crmlab-filters", *chosen.values(), span, by, live(partial(say.count, tables), **chosen)),
         later(1200, now, is_seen=True),
-        later(480, movement),
-        later(800, dealings),
-        later(900, people),
+        later(500, movement),
+        later(920, dealings),
+        later(1120, people),
         customers,
         chip,
     )

@@ -118,9 +118,7 @@ def _told(tables: Tables, found: pl.DataFrame, change: pl.DataFrame | None, by: 
 
 
 def _mark(then: dict | None) -> str:
-    if then is None or not then["is_notable"] or min(then["n_origin"], then["n_origin_before"]) < moves.SMALL:
-        return ""
-    return MARKS[then["effect"] > 0]
+    return MARKS[then["effect"] > 0] if then and then["is_notable"] else ""
 
 
 def _way(tables: Tables, row: dict, then: dict | None, by: str) -> str:

@@ -117,20 +117,20 @@ def movement(matrix: pl.DataFrame) -> Movement:
     )
 
 
-def notable(change: pl.DataFrame, most: int = 3) -> pl.DataFrame:
-    """The changes worth telling: notable ones between groups large enough to lean on, the largest effect first.
+def notable(change: pl.DataFrame) -> pl.DataFrame:
+    """`crm.transitions.change` with is_notable only where it can be leant on.
 
-    Those who stay where they are are left out: what moves says it already.
+    That is between groups that are large enough, and where the interval leaves no doubt whether more went or fewer.
 
     Examples
     --------
-    >>> change = pl.DataFrame({"origin": ["gold", "base"], "destination": ["base", "gold"], "n_origin": [40, 3],
-    ...     "n_origin_before": [50, 90], "effect": [0.3, 0.9], "is_notable": [True, True]})
-    >>> notable(change)["origin"].to_list()
-    ['gold']
+    >>> change = pl.DataFrame({"n_origin": [40, 3, 40], "n_origin_before": [50, 90, 50], "is_notable": [True] * 3,
+    ...     "lower": [0.1, 0.1, -0.1], "upper": [0.3, 0.9, 0.3]})
+    >>> notable(change)["is_notable"].to_list()
+    [True, False, False]
     """
-    large = pl.min_horizontal("n_origin", "n_origin_before") >= SMALL
-    return change.filter("is_notable", large, pl.col("origin") != pl.col("destination")).head(most)
+    is_large = pl.min_horizontal("n_origin", "n_origin_before") >= SMALL
+    return change.with_columns(pl.col("is_notable") & is_large & ((pl.col("lower") > 0) | (pl.col("upper") < 0)))
 
 
 def standing(paths: pl.DataFrame, days: Iterable[date]) -> pl.DataFrame:

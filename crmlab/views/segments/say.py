@@ -14,6 +14,7 @@ from crmlab.views.segments.tables import Tables
 from crmlab.views.words import named, word
 
 RECENT = 3  # months of outflow that are told
+MOST = 3  # ways that are told to be taken otherwise than a year before
 NO_WIN = {"n_settled": 0}
 
 
@@ -158,7 +159,8 @@ def _unlike(tables: Tables, span: tuple[date, date], by: str, **chosen: str) -> 
             low=theme.points(row["lower"]),
             high=theme.points(row["upper"]),
         )
-        for row in moves.notable(change).iter_rows(named=True)
+        # Who stays is not told: those who move say it already.
+        for row in change.filter("is_notable", pl.col("origin") != pl.col("destination")).head(MOST).to_dicts()
     ]
     return word("segments.unlike", ways="; ".join(ways)) if ways else word("segments.alike")
 

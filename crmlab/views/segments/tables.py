@@ -113,7 +113,7 @@ class Tables:
         )
         if now is None or then is None:
             return None
-        return transitions.change(now, then, self.mart.manifest["least_effect"])
+        return moves.notable(transitions.change(now, then, self.mart.manifest["least_effect"]))
 
     @staticmethod
     def year_before(day: date) -> date:
