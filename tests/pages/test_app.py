@@ -121,14 +121,15 @@ def test_a_row_opens_the_customer_and_back_is_the_list_as_it_was(show, roster):
 def test_forward_comes_to_the_customer_left(show, roster):
     shown = show(f"?page=customer&customer={roster['customer_no'][0]}", until=".crmlab-who h2")
     shown.page.get_by_role("link", name="Overview").click()
+    shown.page.get_by_role("heading", name="How is the bank’s book doing?").wait_for()
     keys = []
     for at in (1, 2):
-        row = shown.page.locator(".crmlab-table:not(.crmlab-finder) tbody tr").nth(at)
+        row = shown.page.locator("tr[data-key]:visible").nth(at)
         keys.append(row.get_attribute("data-key"))
         row.click()
         shown.page.get_by_role("heading", name=keys[-1]).wait_for()
         shown.page.go_back()
-        row.wait_for()
+        shown.page.get_by_role("heading", name="How is the bank’s book doing?").wait_for()
     shown.page.go_forward()
     shown.page.get_by_role("heading", name=keys[-1]).wait_for()
     shown.page.go_back()
