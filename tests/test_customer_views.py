@@ -203,6 +203,14 @@ def test_household_members_tied_through_others_and_who_is_alone(mart):
     assert word("customer.alone") in say.together(found(mart, "D0004"))
 
 
+def test_where_nothing_is_known_pictures_say_so(mart):
+    bare = found(mart, "D0004")
+    for drawn in (draw.balances(bare), draw.contribution(bare), draw.events(bare)):
+        assert drawn.data == ()
+        assert drawn.layout.annotations[0].text.endswith(".")
+    assert say.holdings(bare) == f'<p class="crmlab-sentence">{word("customer.no_accounts")}</p>'
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [("0004", ["D0004"]), ("c0003", ["C0003"]), ("C0O01", ["C0001", "C0003", "C0002"]), ("X", []), ("  ", [])],

@@ -96,5 +96,5 @@ def test_an_unknown_number_is_told_with_those_that_may_have_been_meant(show, pai
 def test_who_is_gone_has_a_sheet_too(show, opened):
     gone = opened.page("people").join(opened.page("roster"), on="customer_id", how="anti")["customer_no"][0]
     shown = sheet(show, gone)
-    shown.page.get_by_text("No longer a customer").wait_for()
+    shown.page.get_by_text("No account of theirs is open.").wait_for()
     assert not shown.page.locator(".crmlab-tile").count()

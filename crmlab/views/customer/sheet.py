@@ -106,7 +106,7 @@ class Sheet:
         rows = rows.select("month", "line", "closing", "balance_days", "days").collect()
         known = book.balances(rows.join(classes(self.mart), on="line"), self.mart.minor_digits)
         lines = known.select(pl.col("line").unique(maintain_order=True))
-        months = self.history.select("month").filter(pl.col("month") >= known["month"].min())
+        months = self.history.select("month").filter(pl.col("month") >= pl.lit(known["month"].min(), pl.Date))
         return lines.join(months, how="cross").join(known, on=["line", "month"], how="left", maintain_order="left")
 
     @cached_property

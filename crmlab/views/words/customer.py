@@ -14,12 +14,12 @@ EN = {
     "customer.kept_by": "kept by {manager}",
     "customer.since": "customer since {on}",
     "customer.cannot_tell": "cannot tell yet",
-    "customer.gone": "No longer a customer: no account is open. What follows is what we know from before.",
+    "customer.gone": "No account of theirs is open. What follows is from before.",
     # next step
     "customer.step_title": "Next step",
     "customer.step_note": "The first that applies of: open complaint, maturity within {days} days, a tier nearly "
     "reached or lost, incomplete file, what is done for the segment.",
-    "customer.none_left": "They have left, and nothing is open between us.",
+    "customer.none_left": "Nothing is open between us.",
     "customer.no_step": "Nothing waits: no complaint, no maturity, nothing missing, no segment that asks for anything.",
     "customer.why_complaint": "Complaint.",
     "customer.why_matures": "Maturity.",
