@@ -57,6 +57,7 @@ function render({ model, el }) {
     place(page, customer);
     const address = new URL(location);
     const before = address.searchParams.get("page");
+    if (page !== before) address.hash = ""; // a place on the page before
     address.searchParams.set("page", page);
     customer ? address.searchParams.set("customer", customer) : address.searchParams.delete("customer");
     if (address.href !== location.href) history[before ? "pushState" : "replaceState"](null, "", address);

@@ -69,20 +69,22 @@ def boxes(
         customers.ask = {"sort": found.sort, "down": found.is_down, "search": customers.ask["search"], "from": 0}
 
     latest.observe(in_its_own_order, "value")
-    head = block("crmlab-list-head", live(partial(_title, behind), **asked), button("list.clear_click", latest, ()))
-    return block("crmlab-panel", head, customers), block("crmlab-chip", live(partial(_chip, behind), **asked))
+    place = f"list-{customers.model_id}"  # the lists of other pages stand in the same document
+    title, told = (live(partial(say, behind, place), **asked) for say in (_title, _chip))
+    head = block("crmlab-list-head", title, button("list.clear_click", latest, ()))
+    return block("crmlab-panel", head, customers), block("crmlab-chip", told)
 
 
-def _title(behind: Callable[..., Listing], **asked: object) -> str:
+def _title(behind: Callable[..., Listing], place: str, **asked: object) -> str:
     found = behind(**asked)
-    return f'<h2 id="list">{escape(found.title)} <small>{_counted(found)}</small></h2>'
+    return f'<h2 class="crmlab-list" id="{place}">{escape(found.title)} <small>{_counted(found)}</small></h2>'
 
 
-def _chip(behind: Callable[..., Listing], clicked: tuple, **asked: object) -> str:
+def _chip(behind: Callable[..., Listing], place: str, clicked: tuple, **asked: object) -> str:
     if not clicked:
         return ""
     found = behind(clicked=clicked, **asked)
-    return f'<a href="#list"><b>{escape(found.title)}</b> {_counted(found)} ↓</a>'
+    return f'<a href="#{place}"><b>{escape(found.title)}</b> {_counted(found)} ↓</a>'
 
 
 def _counted(found: Listing) -> str:

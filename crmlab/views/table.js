@@ -81,7 +81,7 @@ function render({ model, el }) {
   };
   const row = (values, key) => {
     const made = element("tr", {}, ...values.map((text, i) => cell(text, head[i])));
-    if (!model.get("opens")) return made;
+    if (!model.get("opens") || key === null) return made; // a lead may be nobody's yet
     made.tabIndex = 0;
     made.dataset.key = key;
     made.ariaSelected = String(key === model.get("value"));

@@ -96,6 +96,33 @@ def test_the_button_beside_the_finding_lists_those_it_tells_of(page, tables):
     page.wait_for(TOTAL, way["n"] if way else tables.everyone.height)
 
 
+def test_the_chip_jumps_to_the_list_of_this_page(page, tables):
+    way = say.lost(tables, tables.a_year(), "segment")
+    for other in ("Worth", "Segments"):
+        page.page.get_by_role("link", name=other, exact=True).click()
+        page.page.locator("h2.crmlab-list:visible").wait_for(state="attached")
+    page.page.get_by_role("button", name="List them").click()
+    page.page.locator(".crmlab-chip a:visible").click()
+    page.wait_for("() => scrollY > innerHeight")
+    assert f"{way['n']} customer" in page.text("h2.crmlab-list:visible")
+    page.page.get_by_role("link", name="Overview").click()
+    page.page.wait_for_url("**/?page=overview")
+
+
+def test_who_is_no_customer_yet_cannot_be_opened(page, tables):
+    unfolded(page)
+    figure(page, "Leads").focus()
+    key = draw.funnel(tables, "").data[0].customdata[0]
+    page.page.keyboard.press("ArrowRight")
+    page.page.keyboard.press("Enter")
+    rows = behind(tables, "funnel", key).rows.sort("reached_on", descending=True, maintain_order=True)
+    page.wait_for(TOTAL, rows.height)
+    nobody = rows["customer_no"].head(12).null_count()
+    assert nobody
+    assert page.page.locator(".crmlab-table tbody tr:not([tabindex])").count() == nobody
+    assert page.page.locator("tr[aria-selected='true']").count() == 0
+
+
 def test_what_is_below_the_fold_comes_when_it_is_scrolled_to(page, tables):
     unfolded(page)
     bars = draw.states(tables).data[0]
