@@ -185,6 +185,7 @@ def test_events_bear_names_and_the_picture_begins_with_the_history(sheet):
     assert sheet.events.select("kind", "detail").rows() == [
         ("offer", "Spring"), ("contact", "call, review"), ("manager_change", "Li Na"), ("opened", "Term"),
     ]  # fmt: skip
+    assert sheet.happened["event"].to_list() == ["Offer", "Contact", "New manager", "Opened"]
     assert {trace.y[0] for trace in draw.events(sheet).data} == {"Offer", "Contact", "New manager"}
 
 
@@ -231,6 +232,11 @@ def test_the_page_follows_the_reader_and_hides_identity_from_the_next(mart):
     button.value = True
     assert "Wang" in _text(page)
     assert button.description == word("customer.hide")
+    reader.back()
+    assert "Wang" not in _text(page)
+    reader.open("C0001")
+    assert "Wang" not in _text(page)
+    button.value = True
     reader.open("C0003")
     assert "Wang" not in _text(page)
     reader.open("C00033")

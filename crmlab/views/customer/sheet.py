@@ -9,6 +9,7 @@ import polars as pl
 
 from crmlab.mart.snapshot import Mart
 from crmlab.views import book
+from crmlab.views.words import named
 
 STANDINGS = ("segment", "state", "tier")
 SOME = 200  # numbers that are looked at closely for one that nobody has
@@ -128,6 +129,14 @@ class Sheet:
         )
         offers = self.offers.select("on", kind=pl.lit("offer"), amount=pl.lit(None, pl.Int64), detail="name")
         return pl.concat([rows, offers]).sort("on", "kind", "amount", "detail", descending=[True, False, True, False])
+
+    @property
+    def happened(self) -> pl.DataFrame:
+        """The events as a list shows them: on, event, amount_event, detail; what happened in words, to be found by."""
+        told = {kind: named("event", kind) for kind in self.events["kind"].unique()}
+        return self.events.select(
+            "on", pl.col("kind").replace(told).alias("event"), amount_event="amount", detail="detail"
+        )
 
     @cached_property
     def complaints(self) -> pl.DataFrame:

@@ -18,7 +18,7 @@ TIES = [
     Column("customer_no"), Column("name"), Column("kind", "named"), Column("tie"), Column("aum", "money"),
     Column("loans", "money"), Column("contribution", "change"),
 ]  # fmt: skip
-EVENTS = [Column("on", "date"), Column("event", "named"), Column("amount_event", "money"), Column("detail")]
+EVENTS = [Column("on", "date"), Column("event"), Column("amount_event", "money"), Column("detail")]
 FINDER = [Column("customer_no"), Column("name"), Column("kind", "named"), Column("branch_id"), Column("since", "date")]
 
 
@@ -46,6 +46,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
 
     show()
     reader.observe(show, "customer")
+    reader.observe(lambda _: setattr(is_named, "value", False), "page")  # who comes back asks again
     back = ipywidgets.Button(description=word("customer.back")).add_class("crmlab-button")
     back.on_click(lambda _: reader.back())
     title = ipywidgets.HTML(f"<h1>{word('customer.title')}</h1><p>{word('customer.decides')}</p>")
@@ -133,7 +134,7 @@ def _ties(mart: Mart, reader: Reader, asked: Asked) -> Table:
 
 def _events(mart: Mart, asked: Asked) -> Table:
     return table(
-        lambda asked: asked["sheet"].events.rename({"kind": "event", "amount": "amount_event"}),
+        lambda asked: asked["sheet"].happened,
         EVENTS,
         search=["event", "detail"],
         file=word("customer.events_file"),
