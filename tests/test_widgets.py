@@ -118,6 +118,16 @@ def test_a_filter_starts_at_the_first_page_and_keeps_sort_and_search():
     assert widget.ask["search"] == "c"
 
 
+def test_a_list_that_fails_is_of_nobody_and_recovers(caplog):
+    number = ipywidgets.IntSlider(1)
+    widget = made(rows=lambda n: LIST.head(2 // n), n=number)
+    number.value = 0
+    assert widget.page["total"] == 0
+    assert "ZeroDivisionError" in caplog.text
+    number.value = 1
+    assert widget.page["total"] == 2
+
+
 def test_the_same_row_can_be_opened_twice():
     opened = []
     widget = made(opened=opened.append)

@@ -215,7 +215,7 @@ def table(
         }
 
     def refill(**values: object) -> None:
-        now.update(frame=rows(**values), ask=None)
+        now.update(frame=_listed(rows, values, now.get("frame")), ask=None)
         if widget.ask["from"]:
             widget.ask = {**widget.ask, "from": 0}
         else:
@@ -237,6 +237,17 @@ def table(
     widget.observe(send, "ask")
     widget.on_msg(answer)
     return widget
+
+
+def _listed(rows: Callable[..., pl.DataFrame], values: dict, before: pl.DataFrame | None) -> pl.DataFrame:
+    """The list; where it cannot be made, nobody rather than those who were listed before."""
+    try:
+        return rows(**values)
+    except Exception:
+        if before is None:
+            raise
+        LOG.exception("listing with %s failed", values)
+        return before.clear()
 
 
 def _first(frame: pl.DataFrame, typed: str, key: str | None, ask: dict, search: list[str]) -> str | None:
