@@ -139,6 +139,12 @@ def test_who_is_in_both_groups_counts_for_the_first(tables):
     assert others == traits.filter(pl.col("kind") == "retail", pl.col("tier").ne_missing("gold")).height
 
 
+def test_everyone_else_may_stand_first_and_is_not_in_the_second(tables):
+    _, n, others = tables.compared("", "tier=gold")
+    gold = (tables.page("traits")["tier"] == "gold").sum()
+    assert (n, others) == (tables.everyone.height - gold, gold)
+
+
 def test_a_group_of_one_and_an_empty_one_are_a_sentence(tables):
     for first in ("cluster=retail 9", "customer_id=1"):
         figure = draw.profile(tables, first, "")
@@ -154,6 +160,22 @@ def test_other_lists_are_of_the_customers_they_name(tables):
     shares = behind(tables, "spending", "fuel")["share_of"]
     assert shares.len() == (traits["share_fuel"] > 0).sum()
     assert shares[0] == theme.share(traits["share_fuel"].max())
+
+
+def test_a_category_of_which_nobody_bought_within_twelve_months_lists_nobody(tables):
+    found = listed(tables, ("spending", "horses"), YEAR, "segment")
+    assert found.rows.is_empty()
+    assert found.rows["share_of"].dtype == pl.String
+
+
+def test_a_way_between_a_month_and_itself_lists_who_was_there(tables):
+    month = MONTHS[-1]
+    there = tables.page("paths")[f"segment {month}"].cast(pl.String) == "Gold"
+    assert behind(tables, "flows", "Gold|Gold", span=(month, month)).height == there.sum()
+
+
+def test_no_state_has_the_colour_of_a_segment():
+    assert not set(theme.STATES.values()) & set(theme.SEGMENTS)
 
 
 def test_nothing_selected_is_a_sentence_everywhere(tables):
@@ -299,6 +321,17 @@ def test_a_click_lists_and_the_button_takes_it_back(mart):
     assert list_.page["total"] == way["n"]
     list_._handle_custom_msg({"open": list_.page["keys"][0]}, [])
     assert (reader.page, reader.customer) == ("customer", list_.page["keys"][0])
+
+
+def test_what_is_followed_lets_go_of_a_way_between_others(mart):
+    page = segments.page(mart)
+    (list_,) = _found(page, "Table")
+    everyone = list_.page["total"]
+    next(one for one in _found(page, "Button") if one.description == "List them").click()
+    assert list_.page["total"] < everyone
+    by = next(one for one in _found(page, "Dropdown") if one.description == word("segments.by"))
+    by.value = "tier"
+    assert list_.page["total"] == everyone
 
 
 def test_a_page_has_five_controls_in_the_order_who_when_what(mart):

@@ -41,9 +41,9 @@ COMPONENTS = {  # Tol's vibrant scheme: what comes in is cold, what goes out is 
     "capital": "#ee3377",
     "tax": "#882255",
 }
-STATES = {  # of the life cycle, in the order of their telling; most are mature, which is quiet
+STATES = {  # of the life cycle, in the order of their telling; most are mature, which is quiet; none is a segment's
     "new": "#33bbee",
-    "growing": "#117733",
+    "growing": "#0077bb",
     "mature": "#a9bccd",
     "declining": "#ee7733",
     "dormant": "#997700",

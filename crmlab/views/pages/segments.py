@@ -18,6 +18,7 @@ from crmlab.views.widgets import live
 from crmlab.views.words import named, word
 
 SIDES = ("first", "second")
+WAYS = (("flows",), ("matrix",))
 
 
 def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
@@ -31,6 +32,8 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     pair["first"].value = next((one for one in offered if one.startswith("segment=")), "")
     line = choice("segments.line", [(word("segments.all_lines"), ""), *((named("line", n), n) for n in tables.lines())])
     latest = Latest()
+    # What was clicked of segments is nothing to life cycle or tier.
+    by.observe(lambda _: latest.value[:1] in WAYS and latest.set_trait("value", ()), "value")
 
     def figure(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
         made = _shown(partial(getattr(draw, name), tables), sight, _label(name), **controls)

@@ -166,7 +166,10 @@ def _trait(asked: Asked, trait: str, value: str) -> Listing:
 
 def _category(asked: Asked, category: str) -> Listing:
     column = f"share_{category}"
-    rows = asked.tables.page("traits", **asked.chosen).filter(pl.col(column) > 0).sort(column, descending=True)
+    rows = asked.tables.page("traits", **asked.chosen)
+    if column not in rows.columns:  # nobody did in those 12 months, what the figure shows is older
+        rows = rows.clear().with_columns(pl.lit(None, pl.Float64).alias(column))
+    rows = rows.filter(pl.col(column) > 0).sort(column, descending=True)
     shares = [theme.share(share) for share in rows[column]]
     title = word("segments.list_category", category=named("category", category).lower())
     return Listing(

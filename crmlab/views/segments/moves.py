@@ -262,17 +262,20 @@ def wins(steps: pl.DataFrame) -> pl.DataFrame:
 def group(traits: pl.DataFrame, first: str, second: str) -> pl.DataFrame:
     """The customers of two groups, each as ``segment=Gold``: a column is_first, then their traits.
 
-    Nothing asked for is everybody, and who is in both counts for the first.
+    Nothing asked for is everybody else, and who is in both counts for the first.
 
     Examples
     --------
     >>> traits = pl.DataFrame({"customer_id": [1, 2, 3], "tier": ["gold", "basic", None]})
     >>> group(traits, "tier=gold", "")["is_first"].to_list()
     [True, False, False]
+    >>> group(traits, "", "tier=gold")["is_first"].to_list()
+    [False, True, True]
     >>> group(traits, "tier=gold", "tier=basic").height
     2
     """
-    return traits.with_columns(is_first=_is_in(first)).filter(pl.col("is_first") | _is_in(second))
+    is_first = _is_in(first) if first else ~_is_in(second)
+    return traits.with_columns(is_first=is_first).filter(pl.col("is_first") | _is_in(second))
 
 
 def _is_in(chosen: str) -> pl.Expr:

@@ -95,7 +95,7 @@ class Tables:
 
     def _pairs(self, span: tuple[date, date], by: str, **chosen: str) -> pl.DataFrame:
         """Where each customer stood at both ends of the span (`moves.pairs`)."""
-        columns = [f"{name} {day}" for name in {"state", by, "aum"} for day in span]
+        columns = [f"{name} {day}" for name in {"state", by, "aum"} for day in set(span)]
         return moves.pairs(scope(self._paths.select("customer_id", *GROUP, *columns), **chosen), *span, by)
 
     def _matrix(self, span: tuple[date, date], by: str, **chosen: str) -> pl.DataFrame | None:

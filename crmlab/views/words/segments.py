@@ -27,7 +27,7 @@ EN = {
     "segments.in_all_most": ", most of it from {origin}: {n} with {start}.",
     "segments.unlike": "Otherwise than a year before: {ways}.",
     "segments.unlike_way": "{origin} → {destination} {share}, then {before} (difference {low} to {high})",
-    "segments.alike": "No way is taken notably more, or less, than a year before.",
+    "segments.alike": "Between no two is the way taken notably more, or less, than a year before.",
     "segments.no_before": "The history is too short to compare with the year before.",
     "segments.unknown": "{n} cannot be told: an average balance of theirs is not known.",
     "segments.sent_words": "To other banks went {money} in the last 3 months, {share} of all that went out; "
@@ -129,7 +129,7 @@ EN = {
     "segments.list_trait": "{group}: {trait}",
     "segments.list_category": "Spending on {category}, share of all theirs in 12 months",
     "segments.list_sent": "Sent to other banks in 12 months",
-    "segments.list_not_digital": "Did not use online or mobile",
+    "segments.list_not_digital": "Did not use online or mobile in 12 months",
     # columns
     "column.origin": "From",
     "column.destination": "To",
