@@ -168,6 +168,33 @@ def test_a_category_of_which_nobody_bought_within_twelve_months_lists_nobody(tab
     assert found.rows["share_of"].dtype == pl.String
 
 
+def test_a_category_may_hold_the_mark_that_divides_keys(mart):
+    traits = mart.page("traits").rename({"share_fuel": "share_oil|gas"})
+    tables = Tables(_with(mart, traits=traits))
+    assert behind(tables, "spending", "oil|gas").height == (traits["share_oil|gas"] > 0).sum()
+    assert behind(tables, "profile", "share_oil|gas|", first="", second="tier=gold").height
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_history_too_short_for_segments_has_life_cycle_and_tier(mart, n):
+    paths = mart.page("paths")
+    short = _with(
+        mart,
+        paths=paths.select("customer_id", "kind", "branch_id", "manager_id",
+                           *(f"{what} {day}" for day in MONTHS[-n:] for what in ("state", "tier", "aum"))),
+        roster=mart.page("roster").with_columns(segment=pl.lit(None, pl.String)),
+    )  # fmt: skip
+    tables = Tables(short)
+    assert tables.months == MONTHS[-n:]
+    for by in BYS:
+        figure = draw.flows(tables, tables.a_year(), by)
+        assert len(figure.data) == n - 1
+    if n > 1:
+        assert set(tables.matrix(tables.a_year(), "segment")["destination"]) <= {"cannot tell", "gone"}
+        assert "the history is too short" in say.finding(tables, tables.a_year(), "segment")
+    assert "the history is too short" in say.legend(tables).lower()
+
+
 def test_a_way_between_a_month_and_itself_lists_who_was_there(tables):
     month = MONTHS[-1]
     there = tables.page("paths")[f"segment {month}"].cast(pl.String) == "Gold"

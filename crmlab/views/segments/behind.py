@@ -75,7 +75,8 @@ def listed(
     if not clicked:
         return Listing(word("list.title"), _with_all_columns(tables.people(**chosen)), "aum")
     figure, key = clicked
-    found = _BEHIND[figure](Asked(tables, span, by, (first, second), chosen), *key.split("|"))
+    made, marks = _BEHIND[figure]
+    found = made(Asked(tables, span, by, (first, second), chosen), *key.rsplit("|", marks))
     return Listing(found.title, _with_all_columns(_with_names(tables, found.rows)), found.sort, found.is_down)
 
 
@@ -192,15 +193,15 @@ def _cluster(asked: Asked, cluster: str) -> Listing:
     return Listing(group_name(f"cluster={cluster}"), rows.select("customer_id"), "aum")
 
 
-_BEHIND = {
-    "flows": _way,
-    "matrix": _way,
-    "cells": _cell,
-    "states": _state,
-    "funnel": _step,
-    "profile": _trait,
-    "spending": _category,
-    "outflow": _sent,
-    "channels": _not_digital,
-    "clusters": _cluster,
+_BEHIND = {  # with how many marks divide the key: what comes from the data may hold the mark itself
+    "flows": (_way, 1),
+    "matrix": (_way, 1),
+    "cells": (_cell, 2),
+    "states": (_state, 1),
+    "funnel": (_step, 2),
+    "profile": (_trait, 1),
+    "spending": (_category, 0),
+    "outflow": (_sent, 0),
+    "channels": (_not_digital, 0),
+    "clusters": (_cluster, 0),
 }

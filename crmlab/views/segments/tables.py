@@ -32,7 +32,10 @@ class Tables:
         self.colours = {"segment": theme.colours(names), "state": theme.STATES, "tier": theme.steps(tiers)}
         held = [name.split()[1] for name in self._paths.columns if name.startswith("state ")]
         self.history = sorted(map(date.fromisoformat, held))
-        self.months = [day for day in self.history if f"segment {day}" in self._paths.columns] or self.history
+        self.months = [day for day in self.history if f"segment {day}" in self._paths.columns]
+        if not self.months:  # a history too short for segments still has life cycle and tier
+            self.months, cannot_tell = self.history, pl.lit(None, pl.String)
+            self._paths = self._paths.with_columns(cannot_tell.alias(f"segment {day}") for day in self.months)
         self.everyone = mart.page("roster")
         self.people, self.compared = (lru_cache(1)(made) for made in (self._people, self._compared))
         self.pairs, self.change = (lru_cache(2)(made) for made in (self._pairs, self._change))

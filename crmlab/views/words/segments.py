@@ -29,7 +29,7 @@ EN = {
     "segments.unlike_way": "{origin} → {destination} {share}, then {before} (difference {low} to {high})",
     "segments.alike": "Between no two is the way taken notably more, or less, than a year before.",
     "segments.no_before": "The history is too short to compare with the year before.",
-    "segments.unknown": "{n} cannot be told: an average balance of theirs is not known.",
+    "segments.unknown": "{n} cannot be told: the history is too short, or an average balance of theirs is not known.",
     "segments.sent_words": "To other banks went {money} in the last 3 months, {share} of all that went out; "
     "a year before {before}.",
     "segments.sent_words_new": "To other banks went {money} in the last 3 months, {share} of all that went out.",
@@ -54,7 +54,7 @@ EN = {
     "segments.legend_means": "What it means",
     "segments.legend_do": "What to do",
     "segments.cannot_tell": "Cannot tell",
-    "segments.cannot_tell_means": "An average balance is not known.",
+    "segments.cannot_tell_means": "The history is too short, or an average balance is not known.",
     # the matrix
     "segments.matrix_title": "Out of a hundred, how many went where",
     "segments.matrix_note": "Rows add to 100. ▲ ▼: notably more or fewer than a year before. Click to list.",
