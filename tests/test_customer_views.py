@@ -97,6 +97,10 @@ PAGES = {
         "customer_id", household_id=pl.Series([1, 2, 1, 4]), n_household=pl.Series([2, 1, 2, 1]),
         group_id=pl.lit(None, pl.Int32), n_group=pl.lit(None, pl.Int32),
     ),
+    "jointly": pl.DataFrame(
+        {"customer_id": [3], "account_id": [0], "share": [400_000]},
+        schema_overrides={"customer_id": pl.Int32, "account_id": pl.Int32},
+    ),
     "links": pl.DataFrame({"customer_id": [1, 1, 1], "other_id": [2, 3, 4], "via": ["brought", "kin", "brought"]}),
 }  # fmt: skip
 MANIFEST = {
@@ -155,6 +159,12 @@ def test_open_accounts_stand_by_size_with_the_last_balance_of_their_month_and_cl
     assert "Term &lt;1&gt;" in told
 
 
+def test_an_account_of_another_customer_stands_where_a_part_of_it_is_held(mart):
+    told = found(mart, "C0003")
+    assert told.holdings.select("product", "closing", "share").rows() == [("Term <1>", 1_234_00, 400_000)]
+    assert "Term &lt;1&gt;, held jointly, 40 % theirs" in say.holdings(told)
+
+
 def test_identity_is_masked_until_asked_for(sheet):
     assert say.identity(sheet, is_shown=False) == ""
     assert "Wang &lt;Li&gt;" in say.identity(sheet, is_shown=True)
@@ -209,6 +219,7 @@ def test_where_nothing_is_known_pictures_say_so(mart):
     for drawn in (draw.balances(bare), draw.contribution(bare), draw.events(bare)):
         assert drawn.data == ()
         assert drawn.layout.annotations[0].text.endswith(".")
+        assert "selection" not in drawn.layout.annotations[0].text  # there is none on a sheet
     assert say.holdings(bare) == f'<p class="crmlab-sentence">{word("customer.no_accounts")}</p>'
 
 

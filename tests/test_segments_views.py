@@ -189,10 +189,16 @@ def test_a_history_too_short_for_segments_has_life_cycle_and_tier(mart, n):
     for by in BYS:
         figure = draw.flows(tables, tables.a_year(), by)
         assert len(figure.data) == n - 1
+        assert n > 1 or figure.layout.annotations[0].text == word("segments.one_month")
+    standing = draw.states(tables)
+    assert standing.layout.showlegend
+    assert all((bar.width is not None) == (n == 1) for bar in standing.data)
     if n > 1:
         assert set(tables.matrix(tables.a_year(), "segment")["destination"]) <= {"cannot tell", "gone"}
         assert "the history is too short" in say.finding(tables, tables.a_year(), "segment")
     assert "the history is too short" in say.legend(tables).lower()
+    unknown = _with(short, roster=short.page("roster").with_columns(aum=pl.lit(None, pl.Int64)))
+    assert ">–<" in say.legend(Tables(unknown))
 
 
 def test_a_way_between_a_month_and_itself_lists_who_was_there(tables):

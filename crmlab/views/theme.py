@@ -67,6 +67,7 @@ TWO = ("#004488", "#ddaa33")  # two groups side by side, apart in print too
 UP, DOWN = "#0077bb", "#ee7733"
 STEPS = ("#c9d9ea", "#0b2f57")  # light to dark in one hue, so that order is seen
 OTHER = "#8a8a8a"
+MONTH = 20 * 86_400_000  # milliseconds, in which plotly measures a bar along dates
 FAINT = "#b4bec8"  # what rests on too few customers to be leant on
 
 ZERO = {"showgrid": True, "gridcolor": RULE, "zeroline": True, "zerolinecolor": QUIET}  # an axis of gains and losses
@@ -259,7 +260,15 @@ def month(day: date) -> str:
 
 def figure(height: int, traces: Iterable[dict] = (), **layout: object) -> go.Figure:
     """A figure of the house; what is given here is checked once, what is added or updated later once more each time."""
-    return go.Figure(list(traces), {"template": TEMPLATE, "height": height, "autosize": True, **layout})
+    return go.Figure(_seen(list(traces)), {"template": TEMPLATE, "height": height, "autosize": True, **layout})
+
+
+def _seen(traces: list[dict]) -> list[dict]:
+    """Bars of a single month get the width of one: plotly knows no other to measure it by, and draws a hair."""
+    bars = [trace for trace in traces if trace["type"] == "bar"]
+    if len({x for bar in bars for x in bar["x"]}) == 1 and isinstance(bars[0]["x"][0], date):
+        return [trace | {"width": MONTH} if trace in bars else trace for trace in traces]
+    return traces
 
 
 def clickable(height: int, traces: Iterable[dict], **layout: object) -> go.Figure:

@@ -16,12 +16,16 @@ MANY = 60  # events of a kind; more of them are drawn a dot a month
 
 def balances(sheet: Sheet) -> go.Figure:
     """Balances over time by line."""
+    if sheet.balances.is_empty():
+        return theme.sentence(word("customer.no_balances"), HEIGHT)
     return balances_figure.over_time(sheet.balances, sheet.mart.base_currency, HEIGHT)
 
 
 def contribution(sheet: Sheet) -> go.Figure:
     """Contribution by month and line; nothing stands behind a bar but this customer, so nothing can be clicked."""
     mart = sheet.mart
+    if sheet.contribution.is_empty():
+        return theme.sentence(word("customer.no_contribution"), HEIGHT)
     figure = contribution_figure.over_months(sheet.contribution, mart.base_currency, mart.minor_digits)
     return figure.update_traces(customdata=None)
 

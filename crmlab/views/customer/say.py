@@ -122,7 +122,7 @@ def _accounts(accounts: pl.DataFrame, how: str) -> str:
     head = ["product", "line", "balance", "rate", "opened", "until"]
     rows = [
         (
-            escape(row["product"]),
+            escape(_product(row)),
             escape(named("line", row["line"])),
             amount(row),
             f"{row['rate'] / 10**4:.2f} %" if row["rate"] else "–",
@@ -135,6 +135,13 @@ def _accounts(accounts: pl.DataFrame, how: str) -> str:
     if how == "closed":  # nothing is left on it
         head, rows, kinds = head[:2] + head[3:], [row[:2] + row[3:] for row in rows], "ttntt"
     return _table([word(f"customer.{name}") for name in head], rows, kinds)
+
+
+def _product(row: dict) -> str:
+    """What an account is, and which part of it is theirs where another customer owns it."""
+    if row["share"] is None:
+        return row["product"]
+    return word("customer.jointly", product=row["product"], share=f"{row['share'] / 10**4:.0f} %")
 
 
 def dealings(sheet: Sheet) -> str:

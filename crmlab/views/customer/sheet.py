@@ -69,12 +69,17 @@ class Sheet:
 
     @cached_property
     def holdings(self) -> pl.DataFrame:
-        """The accounts the customer owns, open ones first, then by size, with their closing balance of the last month.
+        """The accounts the customer owns or holds a part of, open ones first, then by size, with their closing balance.
 
-        Minor units of the account's currency; null where it is not known.
+        That of the last month and of the whole account, in minor units of its currency; null where it is not known.
+        share is that of an account that another customer owns, in millionths.
         """
-        mine = pl.col("customer_id") == self.id
-        accounts = self.mart.accounts.filter(mine).collect()
+        accounts = self.mart.accounts.filter(pl.col("customer_id") == self.id).collect()
+        accounts = accounts.with_columns(share=pl.lit(None, pl.Int64))
+        jointly = self.mart.of("jointly", self.id).select("account_id", "share")
+        if jointly.height:
+            held = self.mart.accounts.filter(pl.col("account_id").is_in(jointly["account_id"].implode())).collect()
+            accounts = pl.concat([accounts, held.join(jointly, on="account_id").select(accounts.columns)])
         ids = accounts["account_id"]
         if not ids.len():
             return accounts.with_columns(closing=pl.lit(None, pl.Int64))

@@ -45,10 +45,11 @@ def over_time(frame: pl.DataFrame, currency: str, digits: int) -> go.Figure:
         HEIGHT,
         [bars, line],
         dragmode=False,
-        margin={"r": 48},
+        margin={"r": 64},
         xaxis=theme.months(frame["month"].to_list()),
         yaxis={"title": theme.title(axis), "rangemode": "tozero"},
         yaxis2={
+            "title": theme.title(word("segments.sent_share")),
             "overlaying": "y",
             "side": "right",
             "tickformat": ".0%",

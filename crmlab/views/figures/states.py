@@ -42,6 +42,7 @@ def over_time(frame: pl.DataFrame) -> go.Figure:
         [of(state) for state in shown],
         barmode="stack",
         bargap=0.15,
+        showlegend=True,  # of one state, too
         legend={"traceorder": "normal"},
         xaxis=theme.months(days),
         yaxis={"title": theme.title(word("segments.customers")), "rangemode": "tozero"},

@@ -29,7 +29,7 @@ def flows(tables: Tables, span: tuple[date, date], by: str, **chosen: str) -> go
     """The ways between the two months."""
     found = tables.matrix(span, by, **chosen)
     if found is None:
-        return theme.sentence(_why_nothing(span), flows_figure.HEIGHT)
+        return theme.sentence(_why_nothing(tables, span), flows_figure.HEIGHT)
     told = _told(tables, found, tables.change(span, by, **chosen), by)
     return flows_figure.sankey(told, by, tables.ends(by), tuple(map(theme.month, span)))
 
@@ -38,7 +38,7 @@ def matrix(tables: Tables, span: tuple[date, date], by: str, **chosen: str) -> g
     """The shares of these ways, with what changed against the year before."""
     found = tables.matrix(span, by, **chosen)
     if found is None:
-        return theme.sentence(_why_nothing(span), flows_figure.HEIGHT)
+        return theme.sentence(_why_nothing(tables, span), flows_figure.HEIGHT)
     told = _told(tables, found, tables.change(span, by, **chosen), by)
     return transitions.matrix(told, by, list(tables.ends(by)), moves.SMALL)
 
@@ -101,7 +101,9 @@ def clusters(tables: Tables) -> go.Figure:
     return clusters_figure.sizes(found.with_columns(words=words))
 
 
-def _why_nothing(span: tuple[date, date]) -> str:
+def _why_nothing(tables: Tables, span: tuple[date, date]) -> str:
+    if len(tables.months) == 1:
+        return word("segments.one_month")
     return word("segments.two_months" if span[0] == span[1] else "segments.none")
 
 

@@ -51,7 +51,7 @@ def legend(tables: Tables, **chosen: str) -> str:
     sums = {
         row["segment"]: row
         for row in people.group_by(pl.col("segment").cast(pl.String))
-        .agg(n=pl.len(), aum=pl.col("aum").sum())
+        .agg(n=pl.len(), aum=pl.when(pl.col("aum").count() > 0).then(pl.col("aum").sum()))
         .iter_rows(named=True)
     }
     colours = tables.colours["segment"]

@@ -5,6 +5,7 @@ EN = {
     "segments.title": "Who is moving, and where to?",
     "segments.decides": "To decide which way to stop, which to widen, and whom to call about it.",
     "segments.none": "Nobody in this selection. Widen the filters.",
+    "segments.one_month": "The history has one month. Movement can be told once it has two.",
     "segments.two_months": "Movement needs two different months. Move one end of the range.",
     "segments.by": "Follow",
     "segments.by_segment": "Segment",
