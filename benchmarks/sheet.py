@@ -203,6 +203,7 @@ def _pages(ids: np.ndarray, rng: np.random.Generator) -> dict[str, pl.DataFrame]
         customer_id=pl.Series(ids), on=_days(rng.integers(0, 700, n)), name=pl.lit("Autumn"), product=pl.lit("Fund"),
         responded_on=pl.lit(None, pl.Date), opened_on=pl.lit(None, pl.Date),
     )  # fmt: skip
+    jointly = pl.select(customer_id=pl.Series(some), account_id=pl.Series(some), share=pl.lit(500_000, pl.Int64))
     incomplete = pl.select(
         customer_id=pl.Series(some), n_required=pl.lit(6, pl.Int32), n_filled=pl.lit(5, pl.Int32),
         missing=pl.lit("mobile"),
@@ -210,7 +211,7 @@ def _pages(ids: np.ndarray, rng: np.random.Generator) -> dict[str, pl.DataFrame]
     texts = {"activity": "", "earning": "", "growth": "", "means": "They pay their way.", "do": "Call them."}
     return {
         "people": people, "paths": paths, "roster": roster, "worth": worth, "members": members, "links": links,
-        "complaints": complaints, "offers": offers, "completeness": incomplete,
+        "jointly": jointly, "complaints": complaints, "offers": offers, "completeness": incomplete,
         "segments": pl.DataFrame({"name": SEGMENTS}).with_columns(**{name: pl.lit(of) for name, of in texts.items()}),
         "trend": pl.DataFrame({"line": LINES, "class": ["deposits", "services", "investments"]}),
         "worth_tiers": pl.DataFrame({"rule": "tier", "name": TIERS, "rank": range(len(TIERS))}),

@@ -28,8 +28,8 @@ from tests.banks import account, entry, person
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
-    "people", "paths", "segments", "segment_cells", "members", "links", "complaints", "offers", "leads", "roster",
-    "trend", "heads", "branches", "managers", "rfm_thresholds", "rfm_segments", "worth", "worth_lines",
+    "people", "paths", "segments", "segment_cells", "members", "links", "jointly", "complaints", "offers", "leads",
+    "roster", "trend", "heads", "branches", "managers", "rfm_thresholds", "rfm_segments", "worth", "worth_lines",
     "worth_months", "worth_tiers", "concentration", "deviations", "completeness", "moves_aum", "moves_loans",
     "moves_contribution", "referrals", "traits", "spending_months", "channel_months", "clusters",
 ]  # fmt: skip

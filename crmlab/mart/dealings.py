@@ -17,6 +17,7 @@ def tables(bank: Bank) -> dict[str, pl.DataFrame]:
     return {
         "members": members.sort("customer_id"),
         "links": groups.links(bank),
+        "jointly": _jointly(bank),
         "complaints": _complaints(bank),
         "offers": _offers(bank),
         "leads": funnel.leads(
@@ -34,6 +35,15 @@ def referrals(bank: Bank, worth: pl.DataFrame, roster: pl.DataFrame) -> pl.DataF
 def identity(bank: Bank) -> pl.DataFrame:
     """What identifies each customer; no page reads it but for the one customer it is asked for."""
     return bank.table("customers").select(IDENTITY).sort("customer_id").collect()
+
+
+def _jointly(bank: Bank) -> pl.DataFrame:
+    """The accounts a customer holds a part of without owning them; share in millionths."""
+    owners = bank.table("accounts").select("account_id", owner_id="customer_id")
+    joint = bank.table("holders").filter(pl.col("role") == "joint").join(owners, on="account_id")
+    others = joint.filter(pl.col("customer_id") != pl.col("owner_id"))
+    share = pl.col("share").fill_null(0).cast(pl.Int64)  # as the panel counts it
+    return others.select("customer_id", "account_id", share).sort("customer_id", "account_id").collect()
 
 
 def _complaints(bank: Bank) -> pl.DataFrame:
