@@ -81,7 +81,7 @@ def wins(tables: Tables, **chosen: str) -> str:
         if any((line, new) in told for new in (True, False))
     ]
     of = (word("segments.newcomers"), word("segments.of_customers"))
-    wins, cost = word("segments.funnel_wins"), word("segments.funnel_cost")
+    wins, cost = word("segments.funnel_wins"), word("segments.funnel_cost", currency=tables.mart.base_currency)
     head = ["", *(f"{who}<br><small>{what}</small>" for who in of for what in (wins, cost))]
     return _table(head, rows, "tnnnn")
 

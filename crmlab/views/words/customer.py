@@ -89,7 +89,7 @@ EN = {
     "customer.sum_household": "Their household of {n}: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
     "customer.sum_group": "Their group of {n}: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
     "customer.sum_brought": "They brought us {n}: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
-    "customer.sum_wages": "Their {n} employees with us: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
+    "customer.sum_wages": "Paid by them, {n}: AUM {aum}, loans {loans}, contribution in 12 months {earned}.",
     "customer.alone": "We know of nobody: no household, no group, no wages, no referral.",
     "customer.ties_file": "ties",
     "customer.events_title": "What happened",

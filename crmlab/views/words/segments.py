@@ -75,7 +75,7 @@ EN = {
     "segments.step_hover": "{share} went on ({low} to {high}) of {judged} judged<br>{young} too young, {lost} lost",
     "segments.no_leads": "No leads in this selection.",
     "segments.funnel_wins": "Won",
-    "segments.funnel_cost": "Cost per win",
+    "segments.funnel_cost": "Cost per win, {currency}",
     # profile
     "segments.profile_title": "What sets two groups apart",
     "segments.profile_note": "Rates, else medians; largest effect on top, none within the grey band. Click to list.",
@@ -208,7 +208,7 @@ EN = {
     "trait.outflow_other_bank": "Sent to other banks, 12 months",
     "trait.other_bank_share": "Of their outflow, to other banks",
     "trait.is_active": "Active",
-    "trait.is_digital": "Digital",
+    "trait.is_digital": "Digital within 12 months",
     "trait.has_salary": "Salary comes to us",
     "trait.sends_to_other_banks": "Send money to other banks",
     "trait.in_household": "In a household with others",
