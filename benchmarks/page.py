@@ -37,9 +37,9 @@ NEXT = """async () => {
   while (!document.querySelector('.crmlab-facts')?.offsetHeight) await new Promise((go) => setTimeout(go, 4));
   return (performance.now() - start) / 1000;
 }"""
-WORTH = """async () => {
+ANOTHER = """async () => {
   const start = performance.now();
-  document.querySelector('.crmlab-header nav a:nth-child(2)').click();
+  document.querySelector('.crmlab-header nav a:nth-child(%d)').click();
   while (![...document.querySelectorAll('.crmlab-figure')].slice(2).some((one) => one.querySelector('.main-svg')))
     await new Promise((go) => setTimeout(go, 4));
   return (performance.now() - start) / 1000;
@@ -50,6 +50,7 @@ CUSTOMER = """async () => {
   while (!document.querySelector('.crmlab-dealings')?.offsetHeight) await new Promise((go) => setTimeout(go, 4));
   return (performance.now() - start) / 1000;
 }"""
+NAMES = ("worth", "segments")
 NINE = f"async () => {{ const all = []; while (all.length < 9) all.push(await ({REDRAW})()); return all; }}"
 Row = tuple[str, str, str]
 
@@ -61,21 +62,23 @@ def rows(mart: Path) -> list[Row]:
         with _context(lived_in(playwright, profile)) as context:
             warm = [_visit(context, address, FIRST) for _ in range(8)][3:]
             following = [_visit(context, address, NEXT) for _ in range(3)]
-            worth = [_visit(context, address, WORTH) for _ in range(3)]
+            worth, moved = ([_visit(context, address, ANOTHER % place) for _ in range(3)] for place in (2, 3))
             customer = [_visit(context, address, CUSTOMER) for _ in range(3)]
             redrawn = _visit(context, address, NINE)
-            worth_redrawn = _visit(context, f"{address}?page=worth", NINE)
+            worth_redrawn, moved_redrawn = (_visit(context, f"{address}?page={name}", NINE) for name in NAMES)
             memory = _ten_open(context, address, server)
     return [
         ("first figure, cold", "3 s", seconds(cold)),
         ("first figure, warm", "2 s", seconds(warm)),
         ("next page", "0.5 s", seconds(following)),
         ("next page, worth: its first figure", "0.5 s", seconds(worth)),
+        ("next page, segments: its first figure", "0.5 s", seconds(moved)),
         ("a row opens its customer, for the first time", "0.5 s", seconds(customer)),
         ("control, in the kernel", "0.15 s", seconds(in_kernel(mart, "overview"))),
         ("control, in the kernel, worth", "0.15 s", seconds(in_kernel(mart, "worth"))),
         ("control, redrawn", "0.3 s", seconds(redrawn)),
         ("control, redrawn, worth: all eight figures", "0.3 s", seconds(worth_redrawn)),
+        ("control, redrawn, segments: what is in sight", "0.3 s", seconds(moved_redrawn)),
         ("memory of a viewer's kernel, ten open (PSS)", "200 MB", f"{max(memory):.0f} MB"),
     ]
 

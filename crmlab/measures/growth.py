@@ -9,10 +9,10 @@ from crmlab.errors import InputError
 from crmlab.measures.given import LARGEST
 from crmlab.measures.history import Month, Window
 from crmlab.policy import GROWTH, Growth
+from crmlab.policy.source import MILLION
 
 FALLING, STEADY, RISING = range(len(GROWTH))
 UNKNOWN = len(GROWTH)  # an average is not known, or history does not reach back far enough
-MILLION = 1_000_000
 NEEDED = ["balance_days", "n_without_average"]
 
 

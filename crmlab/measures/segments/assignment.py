@@ -11,8 +11,8 @@ from crmlab.measures.given import required
 from crmlab.measures.growth import NEEDED, Averages
 from crmlab.measures.history import WORKERS, Block, Window, history
 from crmlab.policy import GROWTH, KINDS, Level, Policy, Segmentation
+from crmlab.policy.source import MILLION
 
-MILLION = 1_000_000
 AXES = ("activity", "earning", "growth")
 COLUMNS = ["customer_id", "month", "kind", *AXES, "segment"]
 

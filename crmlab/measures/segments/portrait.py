@@ -2,9 +2,11 @@
 
 import polars as pl
 
+from crmlab import policy
 from crmlab.errors import InputError
 from crmlab.measures.given import required
 from crmlab.measures.uncertainty import cliff_delta, cohen_h, difference, size
+from crmlab.policy.source import MILLION
 
 IDS = ("_id", "_no")
 COUNTS = {"trait": pl.String, "value": pl.String, "k": pl.Int64, "n": pl.Int64, "k_rest": pl.Int64, "n_rest": pl.Int64}
@@ -14,7 +16,7 @@ MEDIANS = {
 }  # fmt: skip
 
 
-def profile(customers: pl.DataFrame, by: str, least_effect: float) -> pl.DataFrame:
+def profile(customers: pl.DataFrame, by: str, least_effect: float | None = None) -> pl.DataFrame:
     """How a group of customers differs from the others, trait by trait.
 
     Answers: who are these customers?
@@ -31,7 +33,7 @@ def profile(customers: pl.DataFrame, by: str, least_effect: float) -> pl.DataFra
     by
         A Boolean column: whether a customer is in the group.
     least_effect
-        The size of effect (0 and up) from which a difference is worth telling.
+        The size of effect (0 and up) from which a difference is worth telling; else that of crmlab's own rules.
 
     Returns
     -------
@@ -52,10 +54,11 @@ def profile(customers: pl.DataFrame, by: str, least_effect: float) -> pl.DataFra
     --------
     >>> customers = pl.DataFrame({"is_gold": [True, True, True, False, False], "aum": [90, 70, None, 10, 80],
     ...                           "has_loans": [True, True, True, False, False]})
-    >>> profile(customers, "is_gold", 0.2).select("trait", "n", "n_rest", "of_group", "of_rest", "effect").rows()
+    >>> profile(customers, "is_gold").select("trait", "n", "n_rest", "of_group", "of_rest", "effect").rows()
     [('has_loans', 3, 2, 1.0, 0.0, 3.141592653589793), ('aum', 2, 2, 80.0, 45.0, 0.5)]
     """
     required(customers, [by], "segments.profile")
+    least_effect = policy.load().profile.least_effect / MILLION if least_effect is None else least_effect
     schema = {name: dtype for name, dtype in customers.schema.items() if name != by and not name.endswith(IDS)}
     _comparable(customers, by, schema)
     group, rest = customers.filter(pl.col(by)), customers.filter(~pl.col(by))
