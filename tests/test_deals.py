@@ -134,7 +134,7 @@ def test_a_month_is_cut_where_a_balance_changes_its_sign(tmp_path, product, open
         + [entry(f"2024-{day}", "A1", amount, channel="counter") for day, amount in entries],
     )
     of = bank.table("accounts").filter(pl.col("account_no") == "A1").select("account_id")
-    facts = crm.panel.facts(bank).join(of, on="account_id").collect()
+    facts = crm.panel.facts(bank).join(of, on="account_id", maintain_order="left").collect()
     assert facts["starts_on"].dt.strftime("%m-%d").to_list() == expected
     assert facts["closing"][:-1].to_list() == facts["opening"][1:].to_list()
 
