@@ -6,6 +6,8 @@
 and who is near the next · ``crm.movement`` the bridge between two months · ``crm.completeness`` what is not known ·
 ``crm.groups`` households, corporate groups, payroll, referrals ·
 ``crm.standing`` a row a customer and month · ``crm.segments`` who is who · ``crm.lifecycle`` new to left ·
+``crm.churn`` who is leaving, and whom to call · ``crm.survival`` how long they stay · ``crm.cox`` hazards ·
+``crm.maturity`` what matures, and what of it stays · ``crm.issue`` a list, for the record ·
 ``crm.clusters`` who banks alike, and how sure that is ·
 ``crm.funnel`` leads, step by step ·
 ``crm.spending`` on what, and how much goes to other banks · ``crm.channels`` counter or phone ·
@@ -21,15 +23,19 @@ _CONTENTS = {
     "build": ("crmlab.mart.build", "build"),
     "channels": ("crmlab.measures.channels", None),
     "check": ("crmlab.bank.check", "check"),
+    "churn": ("crmlab.measures.churn", None),
     "clusters": ("crmlab.measures.clusters", None),
     "completeness": ("crmlab.measures.completeness", None),
     "concentration": ("crmlab.measures.concentration", None),
     "contribution": ("crmlab.measures.contribution", None),
+    "cox": ("crmlab.measures.cox", None),
     "deviation": ("crmlab.measures.deviation", None),
     "funnel": ("crmlab.measures.funnel", None),
     "groups": ("crmlab.measures.groups", None),
+    "issue": ("crmlab.mart.ledger", "issue"),
     "lifecycle": ("crmlab.measures.lifecycle", None),
     "mart": ("crmlab.mart", None),
+    "maturity": ("crmlab.measures.maturity", None),
     "movement": ("crmlab.measures.movement", None),
     "panel": ("crmlab.panel", None),
     "policy": ("crmlab.policy", None),
@@ -38,6 +44,7 @@ _CONTENTS = {
     "segments": ("crmlab.measures.segments", None),
     "spending": ("crmlab.measures.spending", None),
     "standing": ("crmlab.measures.standing", None),
+    "survival": ("crmlab.measures.survival", None),
     "tiers": ("crmlab.measures.tiers", None),
     "transitions": ("crmlab.measures.transitions", None),
     "uncertainty": ("crmlab.measures.uncertainty", None),

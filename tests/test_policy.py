@@ -208,7 +208,7 @@ def test_our_segments_are_seven_to_nine_and_cover_27_cells_once():
         ('[[rfm.segments]]\nname = "All"\nr = [1, 6]\nf = [1, 5]\nm = [1, 5]\n', "have 25 cells outside 1 to 5"),
         ('base_currency = "yuan"\n', "line 1: base_currency is 'yuan'; write a currency such as CNY"),
         ('[landing]\ntolerance = "-1"\n', "tolerance is '-1'; write an amount"),
-        ("[churn]\nwords = 3\n", "words is 3; write a text in quotes"),
+        ("[churn]\nleast_months = 7\n", "least_months is 7; write at most 6, which is median_months"),
         ("[pricing]\ntenors = [0, 12, 6]\n", "line 2: tenors is .0, 12, 6.; write each number once, from the lowest"),
         ("[pricing]\ntenors = [0, 3, 3]\n", "write each number once"),
         ("[pricing]\ntenors = [3, 6]\n", "line 2: tenors begins with 3; begin with 0, which is demand"),

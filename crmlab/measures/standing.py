@@ -5,9 +5,11 @@ import polars as pl
 from crmlab.measures.given import named
 from crmlab.policy import Policy
 
+MOVED = ["maturing", "inflow", "outflow", "own_transfer"]  # of AUM
+CHANNELS = ["n_counter", "n_atm", "n_online", "n_mobile", "n_pos"]
 HELD = [
     "customer_id", "month", "line", "closing", "balance_days", "days", "n_open", "n_without_balance",
-    "n_without_average", "last_active_on",
+    "n_without_average", *MOVED, *CHANNELS, "last_active_on",
 ]  # fmt: skip
 
 
@@ -40,9 +42,11 @@ def table(
     pl.DataFrame
         customer_id, month, kind, first_on, is_open (an account is open at the month's end); aum, deposits, loans
         (closing, loans as positive outstanding; null where an account's balance is not known); balance_days and days
-        of AUM, n_without_average (its accounts without a known average); n_lines (open); contribution, points;
-        last_active_on (the last thing they did themselves up to this month; null: none). Money in minor units of the
-        base currency. Ordered by month and customer.
+        of AUM, n_without_average (its accounts without a known average); of AUM, too, maturing (within 90 days),
+        inflow, outflow and own_transfer (negative: to a loan or card of their own); n_lines (open); contribution,
+        points; n_acts (postings by counter, machine, online, phone and card), n_card; last_active_on (the last thing
+        they did themselves up to this month; null: none). Money in minor units of the base currency. Ordered by month
+        and customer.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def table(
     >>> day = date(2024, 1, 31)
     >>> held = pl.DataFrame({"customer_id": [1, 1], "month": day, "line": ["deposits", "loans"], "closing": [500, -900],
     ...     "balance_days": [15_500, -27_900], "days": 31, "n_open": 1, "n_without_balance": 0, "n_without_average": 0,
-    ...     "last_active_on": [day, None]})
+    ...     **dict.fromkeys(MOVED + CHANNELS, 0), "last_active_on": [day, None]})
     >>> earned = pl.DataFrame({"customer_id": 1, "month": day, "margin": 7, "fee": 1, "service_cost": -2,
     ...     "expected_loss": -1, "points": 0})
     >>> people = pl.DataFrame({"customer_id": [1], "kind": ["retail"], "first_on": [date(2020, 5, 1)]})
@@ -80,7 +84,7 @@ def table(
     )
     return _active_so_far(rows, seen).select(
         *key, "kind", "first_on", "is_open", "aum", "deposits", "loans", "balance_days", "days", "n_without_average",
-        "n_lines", "contribution", "points", "last_active_on",
+        *MOVED, "n_lines", "contribution", "points", "n_acts", "n_card", "last_active_on",
     )  # fmt: skip
 
 
@@ -99,7 +103,10 @@ def _held(policy: Policy) -> list[pl.Expr]:
         pl.col("balance_days").filter(is_aum).sum(),
         pl.col("days").first(),
         unknown.filter(is_aum).sum().alias("n_without_average"),
+        pl.col(MOVED).filter(is_aum).sum(),
         (pl.col("n_open") > 0).sum().cast(pl.Int32).alias("n_lines"),
+        pl.sum_horizontal(pl.col(CHANNELS).sum()).cast(pl.Int32).alias("n_acts"),
+        pl.col("n_pos").sum().cast(pl.Int32).alias("n_card"),
         pl.col("last_active_on").max(),
     ]
 

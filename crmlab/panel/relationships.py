@@ -19,13 +19,14 @@ MONEY = ["opening", *FLOWS, "closing", "balance_days"]
 COUNTS = [name for name in ACCOUNT_COUNTS if name != "n_active_days"]
 COLUMNS = [
     "customer_id", "month", "line", "opening", *FLOWS, "fx", "closing", "balance_days", "days", "n_accounts", "n_open",
-    "n_without_balance", "n_without_average", *COUNTS, "last_active_on",
+    "maturing", "n_without_balance", "n_without_average", *COUNTS, "last_active_on",
 ]  # fmt: skip
-COLUMNS_TO_SUM = [*MONEY, "fx", "n_accounts", "n_open", "n_without_balance", "n_without_average", *COUNTS]
+COLUMNS_TO_SUM = [*MONEY, "fx", "maturing", "n_accounts", "n_open", "n_without_balance", "n_without_average", *COUNTS]
 PERIOD = ["account_id", "starts_on"]
 BY_SHARE = ["account_id", "share", "customer_id"]
 BY_SHARE_DESCENDING = [False, True, False]
 HUNDRED_MILLION = 10**8
+MATURES_SOON = 90  # days
 
 
 def customers(facts: pl.LazyFrame, bank: Bank, by: str = "line") -> pl.LazyFrame:
@@ -52,6 +53,7 @@ def customers(facts: pl.LazyFrame, bank: Bank, by: str = "line") -> pl.LazyFrame
         customer_id, month, line; opening, inflow, outflow, own_transfer, interest, fees, valuation, fx, closing,
         balance_days in minor units of the base currency; days (of the month, within the history and up to `as_of`: the
         average is balance_days over days); n_accounts (open on any day of the month), n_open (still open at its end),
+        maturing (of closing, what matures within the next 90 days),
         n_without_balance (open and without an anchor: their money is left out of every sum), n_without_average (their
         closing is known, their average is not), the counts of `facts` but for active days, which do not add up over
         accounts, last_active_on. Activity is the owner's.
@@ -89,7 +91,7 @@ def register(bank: Bank, by: str = "line") -> Register:
     owned = (
         bank.table("accounts")
         .join(lines, on="product_id", how="left")
-        .select("account_id", "customer_id", "line", "currency", "closed_on")
+        .select("account_id", "customer_id", "line", "currency", "closed_on", "matures_on")
         .collect()
     )
     shares = _shares(bank, owned)
@@ -107,6 +109,7 @@ def register(bank: Bank, by: str = "line") -> Register:
         numbers.search_sorted(owner).alias("pair"),
         "currency",
         "closed_on",
+        "matures_on",
         is_shared=pl.col("account_id").is_in(shares["account_id"].implode()),
     )
     shares = shares.with_columns(numbers.search_sorted(holder).alias("holder_pair")).drop("line")
@@ -147,7 +150,11 @@ def _shares(bank: Bank, owned: pl.DataFrame) -> pl.DataFrame:
 
 def customers_of(parts: pl.DataFrame, month: date, register: Register, bank: Bank) -> pl.DataFrame:
     """Customers of one month from its parts."""
+    end = min(month, bank.as_of)
+    is_due = (pl.col("matures_on") > end) & (pl.col("matures_on") <= end + timedelta(MATURES_SOON))
     rows = parts.with_columns(
+        maturing=pl.when("is_last", is_due).then("closing").otherwise(0),
+    ).with_columns(
         pl.when("is_first").then(pl.col("opening")).otherwise(0),
         pl.when("is_last").then(pl.col("closing", "n_open", "n_without_balance", "n_without_average")).otherwise(0),
         n_accounts=pl.col("is_first").cast(pl.Int32),

@@ -10,6 +10,10 @@ KINDS = [
     "opened", "closed", "matured", "salary", "large_inflow", "outflow_other_bank", "contact", "complaint", "offer",
     "manager_change",
 ]  # fmt: skip
+COLUMNS = {
+    "customer_id": pl.Int32, "on": pl.Date, "kind": pl.Enum(KINDS), "account_id": pl.Int32, "line": pl.String,
+    "matures_on": pl.Date, "amount": pl.Int64, "reason": pl.String, "detail": pl.String,
+}  # fmt: skip
 
 
 def events(bank: Bank) -> pl.LazyFrame:
@@ -20,8 +24,9 @@ def events(bank: Bank) -> pl.LazyFrame:
     Returns
     -------
     pl.LazyFrame
-        customer_id, on, kind (`KINDS`), account_id (null where it is about no account), amount (minor units of the base
-        currency at the rate of the day, positive; null where there is none), detail; by customer, date and kind.
+        customer_id, on, kind (`KINDS`), account_id (null where it is about no account), line and matures_on (of an
+        account that is opened, closed or matured), amount (minor units of the base currency at the rate of the day,
+        positive; null where there is none), reason (of a closing), detail; by customer, date and kind.
     """
     sources = [*_of_accounts(bank), *_of_transactions(bank), *_of_dealings(bank)]
     return (
@@ -34,18 +39,13 @@ def events(bank: Bank) -> pl.LazyFrame:
 def _shaped(source: pl.LazyFrame) -> pl.LazyFrame:
     have = source.collect_schema().names()
     return source.select(
-        pl.col("customer_id").cast(pl.Int32),
-        "on",
-        pl.col("kind").cast(pl.Enum(KINDS)),
-        (pl.col("account_id") if "account_id" in have else pl.lit(None)).cast(pl.Int32).alias("account_id"),
-        (pl.col("amount") if "amount" in have else pl.lit(None)).cast(pl.Int64).alias("amount"),
-        pl.col("detail").cast(pl.String),
+        (pl.col(name) if name in have else pl.lit(None)).cast(dtype).alias(name) for name, dtype in COLUMNS.items()
     )
 
 
 def _of_accounts(bank: Bank) -> list[pl.LazyFrame]:
     accounts = bank.table("accounts").join(
-        bank.table("products").select("product_id", product=pl.coalesce("name", "product_id")),
+        bank.table("products").select("product_id", "line", product=pl.coalesce("name", "product_id")),
         on="product_id",
         how="left",
     )
@@ -55,6 +55,7 @@ def _of_accounts(bank: Bank) -> list[pl.LazyFrame]:
         accounts.filter(pl.col("closed_on").is_not_null()).with_columns(
             on="closed_on",
             kind=pl.lit("closed"),
+            reason="close_reason",
             detail=pl.concat_str("product", pl.col("close_reason").cast(pl.String), separator=": ", ignore_nulls=True),
         ),
         accounts.filter(pl.col("matures_on") <= bank.as_of, alive_then).with_columns(

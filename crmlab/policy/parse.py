@@ -9,6 +9,7 @@ from pathlib import Path
 from crmlab.errors import InputError, near_miss
 from crmlab.policy import rules
 from crmlab.policy.customers import clusters, funnel, groups, growth, life_cycle, profile, segmentation
+from crmlab.policy.departing import churn, leaving, life_value, worklist
 from crmlab.policy.earning import contribution, pricing
 from crmlab.policy.rules import Policy, Segment
 from crmlab.policy.source import MILLION, Source
@@ -80,7 +81,6 @@ def _policy(source: Source) -> Policy:
         activity_kinds=source.names("activity", "kinds", known=rules.ENTRY_KINDS),
         activity_initiators=source.names("activity", "initiated_by", known=rules.INITIATORS),
         activity_window_days=source.whole("activity", "window_days", least=1),
-        churn_words=source.text_of("churn", "words"),
         large_inflow=source.money("events", "large_inflow"),
         rfm_window_days=source.whole("rfm", "window_days", least=1),
         rfm_bands=bands,
@@ -97,6 +97,10 @@ def _policy(source: Source) -> Policy:
         funnel=funnel(source),
         clusters=clusters(source),
         profile=profile(source),
+        churn=churn(source, base_digits),
+        leaving=leaving(source),
+        worklist=worklist(source, base_digits),
+        life_value=life_value(source),
         hash=hashlib.sha256(json.dumps(source.rules, sort_keys=True, default=str).encode()).hexdigest(),
     )
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
 
+from crmlab.policy.departing import Churn, Leaving, LifeValue, Worklist
+
 LINES = (
     "deposits", "loans", "wealth", "insurance", "cards", "settlement", "e-banking", "international", "guarantees",
 )  # fmt: skip
@@ -234,7 +236,6 @@ class Policy:
     activity_kinds: tuple[str, ...]
     activity_initiators: tuple[str, ...]
     activity_window_days: int
-    churn_words: str
     large_inflow: Decimal
     rfm_window_days: int
     rfm_bands: int
@@ -251,7 +252,25 @@ class Policy:
     funnel: Funnel
     clusters: Clusters
     profile: Profile
+    churn: Churn
+    leaving: Leaving
+    worklist: Worklist
+    life_value: LifeValue
     hash: str
+
+    @property
+    def churn_words(self) -> str:
+        """What leaving and dormancy mean, in a sentence.
+
+        Examples
+        --------
+        >>> from crmlab.policy import load
+        >>> load().churn_words.split("; ")[1]
+        'dormant = open, but without anything the customer did for 90 days'
+        """
+        return (
+            f"{self.churn}; dormant = open, but without anything the customer did for {self.activity_window_days} days"
+        )
 
     def digits(self, currency: str) -> int:
         """Digits after the decimal point of a currency.

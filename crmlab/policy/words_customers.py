@@ -5,7 +5,7 @@ from crmlab.policy.rules import DynamicSegment, Level, Policy
 
 
 def customer_words(policy: Policy) -> dict[str, list[str]]:
-    """Sentences under headings: growth, segments, life cycle, households, funnel, clusters, profiles.
+    """Sentences under headings: growth, segments, life cycle, households, funnel, clusters, profiles, leaving.
 
     Examples
     --------
@@ -21,6 +21,8 @@ def customer_words(policy: Policy) -> dict[str, list[str]]:
         "Funnel": [f"A lead younger than {counted(policy.funnel.settle_days, 'day')} is counted, not judged."],
         "Clusters": _clusters(policy),
         "Profiles": _profiles(policy),
+        "Leaving": _leaving(policy),
+        "Calls": _calls(policy),
     }
 
 
@@ -99,4 +101,31 @@ def _profiles(policy: Policy) -> list[str]:
         f"What sets a group apart has an effect size of at least {plain(rule.least_effect)}.",
         f"Spending is that of {counted(rule.spending_months, 'month')}; a salary is one within "
         f"{counted(rule.salary_months, 'month')}.",
+    ]
+
+
+def _leaving(policy: Policy) -> list[str]:
+    rule, test = policy.churn, policy.leaving
+    return [
+        f"A customer has left at the first of these causes: {joined(rule.causes)}.",
+        f"AUM is usual at the median of the {counted(rule.median_months, 'month')} before, of which "
+        f"{rule.least_months} must be known; transfers to own loans and cards beyond the usual are given back.",
+        f"Run-off and maturity: less than {percent(rule.share)} of it is left, and {minor(policy, rule.floor)} or more "
+        f"went; run-off is dated at its first month and known {counted(rule.confirm_months, 'month')} later, maturity "
+        f"is looked at {counted(rule.maturity_days, 'day')} after it.",
+        f"Salary: it came {counted(rule.salary_months, 'month')} in a row and then stays away until "
+        f"{counted(rule.confirm_months, 'month')} later, or the last everyday account is closed.",
+        f"Leaving is told within {joined(map(str, test.horizons), 'or')} months, where history can test it.",
+    ]
+
+
+def _calls(policy: Policy) -> list[str]:
+    rule, value = policy.worklist, policy.life_value
+    return [
+        f"A call is worth probability times contribution at risk times {percent(rule.save_rate)} (assumed, until lists "
+        f"have been read out), less {minor(policy, rule.cost)}; a manager makes {counted(rule.calls, 'call')}.",
+        f"Of an issued list {percent(rule.control_share)} are held out, and it is judged after "
+        f"{counted(rule.read_out_months, 'month')}.",
+        f"A customer's worth is looked at over {counted(value.months, 'month')}, money costing "
+        f"{percent(value.discount)} a year.",
     ]
