@@ -229,8 +229,8 @@ def _days(since: np.ndarray) -> pl.Expr:
 
 
 MANIFEST = {
-    "format": FORMAT, "as_of": str(AS_OF), "base_currency": "CNY", "minor_digits": 2, "churn_words": "",
-    "tables": {}, "history_from": str(FIRST.replace(day=1)),
+    "format": FORMAT, "as_of": str(AS_OF), "base_currency": "CNY", "minor_digits": 2,
+    "digits_of_currencies": {"JPY": 0}, "churn_words": "", "tables": {}, "history_from": str(FIRST.replace(day=1)),
     "contribution": {"components": ["margin", "fee", "service_cost", "expected_loss"], "missing": {}, "n_unpriced": 0},
 }  # fmt: skip
 

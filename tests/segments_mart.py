@@ -46,8 +46,8 @@ def drawn(n: int = 400, seed: int = 1) -> Mart:
         "clusters": _clusters(),
     }  # fmt: skip
     manifest = {
-        "as_of": str(AS_OF), "base_currency": "CNY", "minor_digits": 2, "segments_from": str(MONTHS[SEGMENTS_FROM]),
-        "growth": "over three months", "least_effect": 0.2, "settle_days": 90, "tables": {},
+        "as_of": str(AS_OF), "base_currency": "CNY", "minor_digits": 2, "least_effect": 0.2, "settle_days": 90,
+        "tables": {},
     }  # fmt: skip
     return Mart(Path(f"drawn-{n}-{seed}"), manifest, pages)
 

@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+import crmlab as crm
 from crmlab.mart import snapshot
 from crmlab.views.customer import around, draw, say
 from crmlab.views.customer.sheet import found, near
@@ -12,6 +13,7 @@ from crmlab.views.customer.steps import steps
 from crmlab.views.pages import customer
 from crmlab.views.parts import Reader
 from crmlab.views.words import word
+from tests import banks
 
 AS_OF = date(2024, 3, 31)
 JAN, FEB, MAR = date(2024, 1, 31), date(2024, 2, 29), AS_OF
@@ -104,8 +106,8 @@ PAGES = {
     "links": pl.DataFrame({"customer_id": [1, 1, 1], "other_id": [2, 3, 4], "via": ["brought", "kin", "brought"]}),
 }  # fmt: skip
 MANIFEST = {
-    "as_of": str(AS_OF), "base_currency": "CNY", "minor_digits": 2, "history_from": "2024-01-01",
-    "contribution": {"components": ["margin", "fee"], "missing": {}},
+    "as_of": str(AS_OF), "base_currency": "CNY", "minor_digits": 2, "digits_of_currencies": {"JPY": 0},
+    "history_from": "2024-01-01", "contribution": {"components": ["margin", "fee"], "missing": {}},
 }  # fmt: skip
 
 
@@ -157,6 +159,14 @@ def test_open_accounts_stand_by_size_with_the_last_balance_of_their_month_and_cl
     told = say.holdings(sheet)
     assert told.index("CNY 5,678") < told.index("CNY 1,234") < told.index("Closed accounts: 1") < told.index("Old")
     assert "Term &lt;1&gt;" in told
+
+
+def test_an_account_has_the_digits_of_its_currency_in_the_policy_that_the_mart_was_built_with(tmp_path):
+    extracts = banks.six(tmp_path / "extracts")
+    (extracts / "policy.toml").write_text("[minor_digits]\nUSD = 3\n")
+    mart = crm.build(extracts, AS_OF, tmp_path / "mart")
+    assert (mart.digits("USD"), mart.digits("JPY"), mart.digits("CNY")) == (3, 0, 2)
+    assert "USD 1,000<" in say.holdings(found(mart, "C4"))
 
 
 def test_an_account_of_another_customer_stands_where_a_part_of_it_is_held(mart):

@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import date
 from functools import partial
 from importlib.metadata import version
@@ -184,6 +183,7 @@ def _manifest(bank: Bank, rows: dict[str, int], report) -> dict:
         "as_of": str(bank.as_of),
         "base_currency": bank.base_currency,
         "minor_digits": policy.digits(bank.base_currency),
+        "digits_of_currencies": policy.minor_digits,
         "history_from": str(bank.history_from),
         "input_hash": bank.manifest["hash"],
         "inputs": bank.manifest["inputs"],
@@ -192,7 +192,6 @@ def _manifest(bank: Bank, rows: dict[str, int], report) -> dict:
         "activity_window_days": policy.activity_window_days,
         "rfm_window_days": policy.rfm_window_days,
         "bands": policy.rfm_bands,
-        "growth": asdict(policy.growth),
         "least_effect": policy.profile.least_effect / MILLION,
         "settle_days": policy.funnel.settle_days,
         "versions": _versions(),

@@ -40,6 +40,10 @@ class Mart:
         """Digits after the decimal point of the base currency."""
         return self.manifest["minor_digits"]
 
+    def digits(self, currency: str) -> int:
+        """Digits after the decimal point of a currency, by the rules that the snapshot was built with."""
+        return self.manifest["digits_of_currencies"].get(currency, 2)
+
     @property
     def facts(self) -> pl.LazyFrame:
         """Account × period; see `crmlab.panel.facts`."""

@@ -5,6 +5,7 @@ from html import escape
 
 import polars as pl
 
+from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
 from crmlab.views.customer.around import totals
 from crmlab.views.customer.sheet import Sheet, near
@@ -17,7 +18,7 @@ RECENT = 5  # contacts, offers and complaints that are told
 IDENTITY = ("name", "mobile", "address", "national_id")
 
 
-def unknown(mart, number: str | None) -> str:
+def unknown(mart: Mart, number: str | None) -> str:
     """What stands there instead of a customer."""
     if not number:
         return word("customer.nobody")
@@ -109,22 +110,22 @@ def holdings(sheet: Sheet) -> str:
     """What the customer has with us, and until when; what is closed is folded away."""
     if sheet.holdings.is_empty():
         return f'<p class="crmlab-sentence">{escape(word("customer.no_accounts"))}</p>'
-    is_closed = pl.col("closed_on").is_not_null()
-    held, were = sheet.holdings.filter(~is_closed), sheet.holdings.filter(is_closed)
-    told = _accounts(held, "closing") if held.height else ""
+    shut = pl.col("closed_on").is_not_null()
+    held, were = sheet.holdings.filter(~shut), sheet.holdings.filter(shut)
+    told = _accounts(sheet.mart, held) if held.height else ""
     if were.height:
         summary = escape(word("customer.were", n=theme.whole(were.height)))
-        told += f"<details><summary>{summary}</summary>{_accounts(were, 'closed')}</details>"
+        told += f"<details><summary>{summary}</summary>{_accounts(sheet.mart, were, is_closed=True)}</details>"
     return told
 
 
-def _accounts(accounts: pl.DataFrame, how: str) -> str:
+def _accounts(mart: Mart, accounts: pl.DataFrame, is_closed: bool = False) -> str:
     head = ["product", "line", "balance", "rate", "opened", "until"]
     rows = [
         (
             escape(_product(row)),
             escape(named("line", row["line"])),
-            amount(row),
+            amount(mart, row),
             f"{row['rate'] / 10**4:.2f} %" if row["rate"] else "–",
             theme.day(row["opened_on"]),
             _until(row),
@@ -132,7 +133,7 @@ def _accounts(accounts: pl.DataFrame, how: str) -> str:
         for row in accounts.iter_rows(named=True)
     ]
     kinds = "ttnntt"
-    if how == "closed":  # nothing is left on it
+    if is_closed:  # nothing is left on it
         head, rows, kinds = head[:2] + head[3:], [row[:2] + row[3:] for row in rows], "ttntt"
     return _table([word(f"customer.{name}") for name in head], rows, kinds)
 

@@ -1,11 +1,10 @@
 """What to do next with a customer: of all that applies, the first by stated priority."""
 
 from collections.abc import Iterator
-from functools import cache
 
 import polars as pl
 
-from crmlab import policy
+from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
 from crmlab.views.customer.sheet import Sheet
 from crmlab.views.words import named, word
@@ -34,7 +33,7 @@ def _maturities(sheet: Sheet) -> Iterator[tuple[str, str]]:
     for row in sheet.holdings.filter(soon, pl.col("closed_on").is_null()).sort("matures_on").iter_rows(named=True):
         kind = "due" if row["line"] == "loans" else "matures"
         told = {"on": theme.day(row["matures_on"]), "days": (row["matures_on"] - today).days}
-        yield kind, word(f"customer.step_{kind}", product=row["product"], money=amount(row), **told)
+        yield kind, word(f"customer.step_{kind}", product=row["product"], money=amount(sheet.mart, row), **told)
 
 
 def _tier(sheet: Sheet) -> Iterator[tuple[str, str]]:
@@ -58,13 +57,8 @@ def _segment(sheet: Sheet) -> Iterator[tuple[str, str]]:
         yield "segment", word("customer.step_segment", segment=sheet.rule["name"], do=sheet.rule["do"])
 
 
-def amount(account: dict) -> str:
+def amount(mart: Mart, account: dict) -> str:
     """The closing balance of an account in its own currency, a debt without its sign."""
     if account["closing"] is None:
         return "–"
-    return f"{account['currency']} {theme.full(abs(account['closing']) / 10 ** _digits(account['currency']))}"
-
-
-@cache
-def _digits(currency: str) -> int:
-    return policy.load().digits(currency)
+    return f"{account['currency']} {theme.full(abs(account['closing']) / 10 ** mart.digits(account['currency']))}"
