@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.given import in_64_bits, named, required
+from crmlab.measures.given import in_64_bits, keys, named, required
 from crmlab.measures.uncertainty import wilson
 from crmlab.policy import Policy
 
@@ -97,7 +97,7 @@ def totals(rows: pl.DataFrame, by: str | Sequence[str]) -> pl.DataFrame:
     >>> totals(rows, "kind").row(0)
     ('retail', 2, 1, 2, 0, 0, 0, 3, 950, 400, 1)
     """
-    groups = [by] if isinstance(by, str) else list(by)
+    groups = keys(by)
     required(rows, [], "channels.totals")
     named(rows.columns, [*COUNTS, "outflow", "other_banks", *groups], "channels.totals")
     acts_digitally = pl.sum_horizontal(f"n_{channel}" for channel in DIGITAL) > 0
@@ -140,7 +140,7 @@ def mix(rows: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.DataFra
     >>> mix(rows).filter(pl.col("n") > 0).rows()
     [('counter', 1, 0.25), ('mobile', 3, 0.75)]
     """
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     required(rows, [], "channels.mix")
     named(rows.columns, [*COUNTS, *groups], "channels.mix")
     sums = [pl.col(COUNTS).cast(pl.Int64).sum()]
@@ -187,7 +187,7 @@ def activation(rows: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.
     >>> activation(pl.DataFrame({"n_customers": [30, 10], "n_digital": [8, 2]})).select("n", "share").row(0)
     (40, 0.25)
     """
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     required(rows, ["n_customers", "n_digital"], "channels.activation")
     named(rows.columns, groups, "channels.activation")
     sums = [pl.col("n_customers").cast(pl.Int64).sum().alias("n"), pl.col("n_digital").cast(pl.Int64).sum()]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.given import named
+from crmlab.measures.given import keys, named
 
 VALUE = pl.col("value").cast(pl.Float64)
 WHOLE = VALUE.sum()
@@ -201,7 +201,7 @@ def _by_group(
 
 
 def _ranked(name: str, values: pl.DataFrame, by: str | Sequence[str] | None) -> tuple[list[str], pl.DataFrame]:
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     named(values.columns, ["value", *groups], name)
     known = values.select(*groups, "value").filter(pl.col("value").is_not_null())
     if known.is_empty():

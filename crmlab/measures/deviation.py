@@ -7,7 +7,7 @@ import polars as pl
 from crmlab import policy as rules
 from crmlab.bank.columns import MILLION
 from crmlab.errors import InputError
-from crmlab.measures.given import named
+from crmlab.measures.given import keys, named
 from crmlab.panel.exact import half_even
 
 NEEDED = ["month", "closing", "balance_days", "days"]
@@ -56,7 +56,7 @@ def table(
     >>> table(rows).select("average", "deviation", "deviation_share", "is_spike").rows()
     [(4000000, 0, 0.0, False), (4500000, 4500000, 1.0, True)]
     """
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     names = rows.lazy().collect_schema().names()
     named(names, [*groups, *NEEDED], "deviation.table")
     policy = policy or rules.load()

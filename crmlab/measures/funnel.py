@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.given import in_64_bits, in_order, named, required
+from crmlab.measures.given import in_64_bits, in_order, keys, named, required
 from crmlab.measures.uncertainty import wilson
 
 STEPS = ["contacted", "responded", "offered", "opened"]
@@ -140,7 +140,7 @@ def steps(leads: pl.DataFrame, as_of: date, settle_days: int, by: str | Sequence
     >>> told.select("step", "n", "n_implied", "cost_per_win").rows()[2:]
     [('offered', 1, 1, None), ('opened', 1, 0, 6000.0)]
     """
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     required(leads, ["lead_id"], "funnel.steps")
     named(leads.columns, [*DAYS, "lost_on", "cost", *groups], "funnel.steps")
     rows = in_order(leads, ["lead_id"], "funnel.steps")

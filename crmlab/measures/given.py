@@ -1,10 +1,23 @@
 """What a measure asks of the frames it is given, and the sentences where it is not so."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from crmlab.errors import InputError, near_miss
 
 LARGEST = 2**63 - 1
+
+
+def keys(by: str | Sequence[str] | None) -> list[str]:
+    """The columns that rows are grouped by, whether one is named, several, or none.
+
+    Examples
+    --------
+    >>> keys("kind"), keys(("kind", "branch_id")), keys(None)
+    (['kind'], ['kind', 'branch_id'], [])
+    """
+    return [by] if isinstance(by, str) else list(by or [])
 
 
 def required(frame: pl.DataFrame, columns: list[str], measure: str) -> None:

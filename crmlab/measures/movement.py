@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 
 from crmlab.errors import InputError, near_miss
-from crmlab.measures.given import named
+from crmlab.measures.given import keys, named
 from crmlab.measures.months import complete
 
 KEYS = ["customer_id", "manager_id"]
@@ -244,7 +244,7 @@ def bridge(spans: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.Dat
     >>> bridge(spans, by="manager_id").select("manager_id", "opening", "new", "shrunk", "lost", "closing").rows()
     [('M1', 180, 0, 30, 80, 71), ('M2', 0, 45, 0, 0, 45)]
     """
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     named(spans.columns, [*COLUMNS, *groups], "movement.bridge")
     if spans.is_empty():
         raise InputError("There is no customer to bridge: the selection is empty. Choose a wider one.")

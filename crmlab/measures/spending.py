@@ -12,7 +12,7 @@ from datetime import date
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.given import in_64_bits, named, required
+from crmlab.measures.given import in_64_bits, keys, named, required
 from crmlab.measures.uncertainty import wilson
 
 ROWS = ["customer_id", "booked_on", "amount", "kind", "category", "counterparty_kind", "transaction_id", "reverses_id"]
@@ -139,7 +139,7 @@ def profile(rows: pl.DataFrame, start: date, end: date, by: str | Sequence[str] 
     >>> profile(rows, march, march).select("season", "category", "share", "index").rows()
     [('Q1', 'dining', 0.75, None), ('Q1', 'fuel', 0.25, None)]
     """
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     required(rows, ["month", "category"], "spending.profile")
     named(rows.columns, ["amount", "n", *groups], "spending.profile")
     inside = rows.filter(pl.col("month").is_between(start, end))
@@ -246,7 +246,7 @@ def other_banks(rows: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl
     >>> other_banks(rows).select("other_banks_share", "senders_share").row(0)
     (0.25, 0.25)
     """
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     required(rows, ["n_customers", "n_other_banks"], "spending.other_banks")
     named(rows.columns, ["outflow", "other_banks", *groups], "spending.other_banks")
     sums = [

@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from crmlab.errors import InputError, near_miss
-from crmlab.measures.given import named
+from crmlab.measures.given import keys, named
 from crmlab.measures.months import complete
 
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -153,7 +153,7 @@ def _checked(name: str, rows, values, by, window: str) -> tuple[list[str], list[
     if window not in WINDOWS:
         raise InputError(f"There is no window {window}. {near_miss(window, WINDOWS)}")
     told = [values] if isinstance(values, str) else list(values)
-    groups = [by] if isinstance(by, str) else list(by or [])
+    groups = keys(by)
     named(rows.lazy().collect_schema().names(), ["month", *told, *groups], name)
     return told, groups
 
