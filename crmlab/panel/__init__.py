@@ -3,7 +3,8 @@
 - `facts`: account × period, in the account's currency;
 - `customers`: customer × month × line, in the base currency, summed from facts through holders;
 - `books`: the same by who maintained it: customer × month × line × manager;
-- `events`: dated things about a customer.
+- `events`: dated things about a customer;
+- `maturities`: what deposits and plans paid out, and what of it stayed.
 
 Sign: what the bank owes the customer is positive, so a loan's balance is negative. In the first two
 ``opening + inflow − outflow + own_transfer + interest + fees + valuation + fx = closing``, to the minor unit.
@@ -11,8 +12,9 @@ Sign: what the bank owes the customer is positive, so a loan's balance is negati
 
 from crmlab.panel.assignments import keepers
 from crmlab.panel.bookkeeping import books, monthly
+from crmlab.panel.maturing import maturities
 from crmlab.panel.months import facts
 from crmlab.panel.relationships import customers
 from crmlab.panel.timeline import events, in_base_of_the_day
 
-__all__ = ["books", "customers", "events", "facts", "in_base_of_the_day", "keepers", "monthly"]
+__all__ = ["books", "customers", "events", "facts", "in_base_of_the_day", "keepers", "maturities", "monthly"]
