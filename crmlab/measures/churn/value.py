@@ -69,9 +69,12 @@ def life_value(curves: pl.DataFrame, customers: pl.DataFrame, policy: Policy) ->
         part.hstack(_factors(kinds[part["kind"][0]], part["tenure_months"].to_numpy(), worth))
         for part in pairs.partition_by("kind", maintain_order=True)
     )
-    found = customers.join(factors, on=PAIR, how="left", maintain_order="left")
-    year = pl.col("contribution_year")
-    money = found.with_columns((year * pl.col(name)).round(mode="half_to_even").cast(pl.Int128) for name in FACTORS)
+    found = customers.select("customer_id", *PAIR, "contribution_year").join(
+        factors, on=PAIR, how="left", maintain_order="left"
+    )
+    money = found.with_columns(
+        (pl.col(name) * pl.col("contribution_year")).round(mode="half_to_even").cast(pl.Int128) for name in FACTORS
+    )
     return in_64_bits(
         money.select(
             "customer_id",
