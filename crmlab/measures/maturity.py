@@ -124,11 +124,14 @@ def renewal(maturities: pl.DataFrame, as_of: date) -> pl.DataFrame:
     Answers: whose money is about to come free, and how often does such money stay?
 
     Of n like it k were kept, of all past ones the share p: ``probability = (k + s·p) / (n + s)``. The weight s of the
-    whole says how alike the groups are: s = 1/γ − 1, where γ is the moment estimate of the correlation within groups
-    (Kleinman 1973, Journal of the American Statistical Association 68, 46–54, with weights n), s at most the number of
-    all past ones. So a small group leans on the whole, and a large one speaks for itself. The interval is Wilson's of
-    k + s·p of n + s: how often such money stays, not what this customer will do. It holds while customers do as they
-    did, and takes each maturity for itself.
+    whole says how alike the groups are: s = 1/γ − 1, at most the number of all past ones, where γ is the correlation
+    within groups, estimated by moments (Kleinman 1973, Journal of the American Statistical Association 68, 46–54, with
+    weights n). So a small group leans on the whole, and a large one speaks for itself.
+
+    The interval is Wilson's of that share, of n + s (all past ones at most) over a design effect (Kish 1965), since the
+    maturities of one customer go together, and those of one month: ``1 + (months − 1)·γ of months + (customers − 1)·γ
+    of customers``, both γ within groups, `months` and `customers` how many the average maturity finds in its own. It
+    says how often such money stays while customers do as they did, not what this customer will do.
 
     Parameters
     ----------
@@ -152,20 +155,16 @@ def renewal(maturities: pl.DataFrame, as_of: date) -> pl.DataFrame:
     Examples
     --------
     >>> day = date(2024, 3, 1)
-    >>> rows = pl.DataFrame({"account_id": range(11), "line": "deposits", "kind": "retail",
-    ...     "opened_on": date(2024, 1, 1), "matures_on": [day] * 10 + [date(2024, 4, 1)], "amount": 100,
-    ...     "retained": [100] * 8 + [0, 20, None]})
+    >>> rows = pl.DataFrame({"account_id": range(11), "customer_id": range(11), "line": "deposits",
+    ...     "kind": "retail", "opened_on": date(2024, 1, 1), "matures_on": [day] * 10 + [date(2024, 4, 1)],
+    ...     "amount": 100, "retained": [100] * 8 + [0, 20, None]})
     >>> renewal(rows, date(2024, 3, 31)).select("probability", pl.col("lower").round(2), "n_like").rows()
     [(0.8, 0.49, 10)]
     """
-    named(maturities.columns, ["account_id", "line", "kind", "opened_on", "matures_on", *SEEN], "maturity.renewal")
+    named(maturities.columns, [*AHEAD, "kind", "opened_on", "retained"], "maturity.renewal")
     rows = maturities.with_columns(term=_term())
     ahead = rows.filter(pl.col("matures_on") > as_of)
-    seen = _seen(rows.filter(pl.col("matures_on") <= as_of))
-    like = seen.group_by(LIKE).agg(n_like=pl.len().cast(pl.Int64), k=pl.col("is_kept").sum())
-    k, n = pl.col("k") + pl.col("weight") * pl.col("share"), pl.col("n_like") + pl.col("weight")
-    lower, upper = wilson(k, n)
-    like = like.with_columns(**_whole(like)).with_columns(probability=k / n, lower=lower, upper=upper)
+    like = _probabilities(_seen(rows.filter(pl.col("matures_on") <= as_of)))
     is_few = pl.col("n_like") < HANDFUL
     told = ["probability", "lower", "upper"]
     return (
@@ -185,22 +184,43 @@ def _seen(maturities: pl.DataFrame) -> pl.DataFrame:
 
 
 def _term() -> pl.Expr:
-    days = (pl.col("matures_on") - pl.col("opened_on")).dt.total_days()
-    names = [*TERMS, LONGEST]
-    band = days.cut(list(TERMS.values()), labels=names)
-    return band.cast(pl.String).cast(pl.Enum(names))
+    days, names = (pl.col("matures_on") - pl.col("opened_on")).dt.total_days(), [*TERMS, LONGEST]
+    # The first that fits stands outermost.
+    band = pl.lit(LONGEST)
+    for name, most in reversed(TERMS.items()):
+        band = pl.when(days <= most).then(pl.lit(name)).otherwise(band)
+    return band.cast(pl.Enum(names))
 
 
-def _whole(like: pl.DataFrame) -> dict[str, pl.Expr]:
-    """The share of all that was kept, and how many maturities it counts for in each group."""
-    n, k = like["n_like"], like["k"]
-    total, n_groups = n.sum(), len(like)
-    if not total:
-        return {"share": pl.lit(None, pl.Float64), "weight": pl.lit(None, pl.Float64)}
-    share = k.sum() / total
-    chance = share * (1 - share)
-    between = (n * (k / n - share) ** 2).sum()
-    room = chance * (total - (n**2).sum() / total - (n_groups - 1))
-    alike = (between - chance * (n_groups - 1)) / room if room > 0 else 0.0
-    weight = min(1 / alike - 1, total) if alike > 0 else total
-    return {"share": pl.lit(share), "weight": pl.lit(float(max(weight, 0.0)))}
+def _probabilities(seen: pl.DataFrame) -> pl.DataFrame:
+    """For each group of past maturities how many there are, and how likely one like them is to be kept."""
+    month = pl.col("matures_on").dt.month_end()
+    seen = seen.select(*LIKE, "customer_id", "is_kept", month=month, all=pl.lit(0))
+    whole = _correlation(_groups(seen, ["all"], LIKE))
+    by_month, by_customer = (_groups(seen, LIKE, [cell]) for cell in ("month", "customer_id"))
+    together = by_month.join(by_customer.select(*LIKE, customers="size"), on=LIKE)
+    effect = 1 + (pl.col("size") - 1) * _correlation(by_month) + (pl.col("customers") - 1) * _correlation(by_customer)
+    weight = float(min(1 / whole - 1, len(seen)) if whole > 0 else len(seen))
+    share = seen["is_kept"].mean() or 0.0
+    probability = (pl.col("k") + weight * share) / (pl.col("n") + weight)
+    n = pl.min_horizontal(pl.col("n") + weight, pl.lit(float(len(seen)))) / effect
+    lower, upper = wilson(probability * n, n)
+    return together.select(*LIKE, probability.alias("probability"), lower, upper, n_like="n")
+
+
+def _groups(seen: pl.DataFrame, by: list[str], cell: list[str]) -> pl.DataFrame:
+    """Each group's maturities and how many were kept, with what `_correlation` needs of the cells it is made of."""
+    n, k = pl.col("n"), pl.col("k")
+    cells = seen.group_by(*by, *cell).agg(n=pl.len().cast(pl.Int64), k=pl.col("is_kept").sum().cast(pl.Int64))
+    return cells.group_by(by).agg(
+        n.sum(), k.sum(), n_cells=pl.len().cast(pl.Int64), kept=(k * k / n).sum(), size=(n * n).sum() / n.sum()
+    )
+
+
+def _correlation(groups: pl.DataFrame) -> float:
+    """How alike maturities of one cell are beyond those of their group, 0 to 1: the moment estimate over all groups."""
+    n, k, cells = (groups[name] for name in ("n", "k", "n_cells"))
+    chance = k / n * (1 - k / n)
+    room = (chance * (n - groups["size"] - (cells - 1))).sum()
+    found = (groups["kept"] - k * k / n - chance * (cells - 1)).sum()
+    return min(max(found / room, 0.0), 1.0) if room > 0 else 0.0
