@@ -1,4 +1,4 @@
-"""Landmarks: each customer at each month's end at which they might still leave, what was known then, what came of it."""
+"""Landmarks: each customer at each month end at which they might still leave: what was known then, what came of it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -199,25 +199,18 @@ def _known(found, past: Past, risk: dict[date, np.ndarray], covariates: Mapping[
 
 def _with_outcome(known: pl.DataFrame, episodes: pl.DataFrame, end: date, policy: Policy) -> pl.DataFrame:
     """What came of each: the episode that had begun last says it, if it was still going on."""
-    spells = episodes.select(pl.col(EPISODES)).rename({"lost": "took"}).sort("starts_on")
-    rows = known.with_columns(order=pl.int_range(pl.len(), dtype=pl.UInt32)).sort("month")
-    joined = rows.join_asof(
-        spells.with_columns(pl.col("customer_id").cast(rows.schema["customer_id"])),
-        left_on="month",
-        right_on="starts_on",
-        by="customer_id",
-        strategy="backward",
-        check_sortedness=False,
-    ).sort("order")
+    spells = episodes.select(EPISODES).sort("starts_on")
+    spells = spells.with_columns(pl.col("customer_id").cast(known.schema["customer_id"]))
+    joined = known.select("customer_id", "month").join_asof(
+        spells, left_on="month", right_on="starts_on", by="customer_id", check_sortedness=False
+    )
     is_ahead = (pl.col("ends_on") > pl.col("month")).fill_null(False)
+    left, ended = _number(pl.col("ends_on")) - _number(pl.col("month")), is_ahead & pl.col("cause").is_not_null()
     last = number(end) - policy.churn.confirm_months - _number(pl.col("month"))
-    ended = is_ahead & pl.col("cause").is_not_null()
-    left = _number(pl.col("ends_on")) - _number(pl.col("month"))
-    return joined.select(
-        *known.columns,
-        duration=pl.when(ended).then(left).when(is_ahead).then(pl.min_horizontal(left, last)).otherwise(0).clip(0),
+    months = pl.when(ended).then(left).when(is_ahead).then(pl.min_horizontal(left, last)).otherwise(0).clip(0)
+    outcome = joined.select(
+        duration=months.cast(pl.Int32),
         event=pl.col("event").fill_null(False) & is_ahead,
-        cause=pl.when(ended).then("cause"),
-        known_on=pl.when(ended).then("known_on"),
-        lost=pl.when(ended).then("took"),
-    ).with_columns(pl.col("duration").cast(pl.Int32))
+        **{name: pl.when(ended).then(name) for name in ("cause", "known_on", "lost")},
+    )
+    return known.hstack(outcome)
