@@ -194,12 +194,12 @@ def overlap(
         | {other: int(who.is_in(of.implode()).sum()) for other, of in left.items()}
         for name, who in left.items()
     ]
-    a_year = 1 - (1 - pl.col("rate", "lower", "upper")).pow(12)
+    a_year = pl.col("rate", "lower", "upper")
     n, of = pl.col("n"), pl.col("months")
     return (
         pl.DataFrame(rows)
         .with_columns(pl.when(of > 0).then(n / of).alias("rate"), *wilson(n, of))
-        .with_columns(a_year)
+        .with_columns((1 - (1 - a_year).pow(12)).name.keep())
         .select("clause", "n", "months", "rate", "lower", "upper", *left)
     )
 
