@@ -1,5 +1,6 @@
 """The bank's rules as data: ``policy.toml`` read into frozen rows, validated, with a hash that every snapshot keeps."""
 
+from crmlab.policy.departing import CAUSES, Churn, Leaving, LifeValue, Worklist
 from crmlab.policy.parse import load
 from crmlab.policy.rules import (
     CHANNELS,
@@ -34,8 +35,8 @@ from crmlab.policy.rules import (
 )
 
 __all__ = [
-    "CHANNELS", "CLASSES", "ENTRY_KINDS", "FIELDS", "FIVE_GRADES", "GROWTH", "INITIATORS", "KINDS", "LINES",
-    "POINT_BASES", "TIER_VALUES", "WORDS_OF_A_NAME", "ActivityLevel", "Clusters", "Completeness", "Contribution",
-    "Deviation", "DynamicSegment", "Funnel", "Groups", "Growth", "Level", "LifeCycle", "Policy", "Pricing", "Profile",
-    "Segment", "Segmentation", "TierRule", "load",
+    "CAUSES", "CHANNELS", "CLASSES", "ENTRY_KINDS", "FIELDS", "FIVE_GRADES", "GROWTH", "INITIATORS", "KINDS", "LINES",
+    "POINT_BASES", "TIER_VALUES", "WORDS_OF_A_NAME", "ActivityLevel", "Churn", "Clusters", "Completeness",
+    "Contribution", "Deviation", "DynamicSegment", "Funnel", "Groups", "Growth", "Leaving", "Level", "LifeCycle",
+    "LifeValue", "Policy", "Pricing", "Profile", "Segment", "Segmentation", "TierRule", "Worklist", "load",
 ]  # fmt: skip
