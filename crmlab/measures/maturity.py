@@ -211,8 +211,10 @@ def _probabilities(seen: pl.DataFrame) -> pl.DataFrame:
 def _groups(seen: pl.DataFrame, by: list[str], cell: list[str]) -> pl.DataFrame:
     """Each group's maturities and how many were kept, with what `_correlation` needs of the cells it is made of."""
     n, k = pl.col("n"), pl.col("k")
-    cells = seen.group_by(*by, *cell).agg(n=pl.len().cast(pl.Int64), k=pl.col("is_kept").sum().cast(pl.Int64))
-    return cells.group_by(by).agg(
+    cells = seen.group_by(*by, *cell, maintain_order=True).agg(
+        n=pl.len().cast(pl.Int64), k=pl.col("is_kept").sum().cast(pl.Int64)
+    )
+    return cells.group_by(by, maintain_order=True).agg(
         n.sum(), k.sum(), n_cells=pl.len().cast(pl.Int64), kept=(k * k / n).sum(), size=(n * n).sum() / n.sum()
     )
 
