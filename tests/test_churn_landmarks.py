@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from crmlab import policy as rules
 from crmlab.errors import InputError
 from crmlab.measures.churn.covariates import COVARIATES, Covariate, Past
-from crmlab.measures.churn.landmarks import as_known, landmarks, number
+from crmlab.measures.churn.landmarking import as_known, landmarks, number
 
 POLICY = rules.load()
 K = POLICY.churn.confirm_months

@@ -9,8 +9,9 @@ from importlib import import_module
 
 _CONTENTS = {
     "definition": ("episodes", "overlap", "watch"),
-    "landmarks": ("as_known", "landmarks"),
-    "model": ("coefficients", "fit", "probability", "quality", "reasons", "told"),
+    "landmarking": ("as_known", "landmarks"),
+    "model": ("coefficients", "fit", "probability", "quality"),
+    "why": ("reasons", "told"),
     "backtest": ("accuracy", "calibration", "gains", "lead_time", "testable", "trial", "verdict"),
     "worklist": ("call_list", "followed_up", "sensitivity"),
     "winback": ("returns", "win_back_list"),

@@ -1,0 +1,126 @@
+"""Calibration: probabilities brought to what happened in months of their own, and how good they were there."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from crmlab.measures.uncertainty import Z
+
+LEAST = 10  # leavers: fewer calibrate nothing
+FAINT = 1e-9  # a cumulative hazard below this counts as this
+STEPS, CLOSE = 50, 1e-10
+
+
+class Calibration(NamedTuple):
+    """log H′ = level + slope · log H, H the cumulative hazard that a probability stands for: H = −log(1 − p)."""
+
+    level: float
+    slope: float
+    found: float  # the slope as it was found, whether it is used or not; not a number where none was looked for
+    lower: float
+    upper: float
+    intercept: float  # that belongs to `found`
+    uses: str  # "slope and level", "level" or "nothing"
+
+
+def calibrate(probability: np.ndarray, left: np.ndarray, customer: np.ndarray, least: int) -> Calibration:
+    """What brings probabilities to what happened: the likelihood's maximum under the complementary log-log link.
+
+    Answers: when we said 10 %, how many left?
+
+    A slope of 1 and an intercept of 0 say that nothing is to be corrected; a slope below 1, that the probabilities lie
+    too far apart. The interval of the slope takes the months of one customer together. Where fewer than `least`
+    customers left, or the slope cannot be told from 0, only the level is brought to what happened; below ten, nothing.
+
+    Examples
+    --------
+    >>> p = np.repeat([0.1, 0.4], 1_000)
+    >>> left = np.concatenate([np.arange(1_000) < 100, np.arange(1_000) < 400])
+    >>> found = calibrate(p, left, np.arange(2_000), least=50)
+    >>> abs(found.slope - 1) < 1e-6, abs(found.level) < 1e-6, found.uses
+    (True, True, 'slope and level')
+    """
+    log_hazard = np.log(np.maximum(-np.log1p(-np.minimum(probability, 1 - 1e-12)), FAINT))
+    n_leavers = len(np.unique(customer[left]))
+    nothing = Calibration(0.0, 1.0, np.nan, np.nan, np.nan, np.nan, "nothing")
+    # Everyone or nobody: no level is the likeliest.
+    if n_leavers < LEAST or left.all():
+        return nothing
+    middle = log_hazard.mean()
+    level = float(_fitted(np.ones((len(left), 1)), log_hazard, left)[0])
+    only = nothing._replace(level=level, uses="level")
+    if n_leavers < least or np.ptp(log_hazard) < 1e-6:
+        return only
+    x = np.column_stack([np.ones(len(left)), log_hazard - middle])
+    beta = _fitted(x, np.zeros(len(left)), left, np.array([level + middle, 1.0]))
+    if not np.isfinite(beta).all():
+        return only
+    reach = Z * float(np.sqrt(_covariance(x, beta, left, customer)[1, 1]))
+    slope, intercept = float(beta[1]), float(beta[0] - beta[1] * middle)
+    found = only._replace(found=slope, lower=slope - reach, upper=slope + reach, intercept=intercept)
+    return found._replace(level=intercept, slope=slope, uses="slope and level") if slope > reach else found
+
+
+def calibrated(probability: np.ndarray, by: Calibration) -> np.ndarray:
+    """Probabilities brought to what happened.
+
+    Examples
+    --------
+    >>> half = Calibration(np.log(0.5), 1.0, 1.0, 1.0, 1.0, 0.0, "level")
+    >>> calibrated(np.array([0.19, 0.0]), half).round(3).tolist()
+    [0.1, 0.0]
+    """
+    hazard = -np.log1p(-np.minimum(probability, 1 - 1e-12))
+    with np.errstate(divide="ignore"):
+        return -np.expm1(-np.exp(by.level + by.slope * np.log(hazard)))
+
+
+def concordance(probability: np.ndarray, left: np.ndarray) -> float:
+    """Of all pairs of one who left and one who stayed, in how many the first had the higher probability; ties half.
+
+    Examples
+    --------
+    >>> concordance(np.array([0.1, 0.2, 0.2, 0.9]), np.array([False, False, True, True]))
+    0.875
+    """
+    n_left = int(left.sum())
+    if n_left in (0, len(left)):
+        return float("nan")
+    _, which, n_each = np.unique(probability, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(n_each) - (n_each - 1) / 2)[which]
+    return float((ranks[left].sum() - n_left * (n_left + 1) / 2) / (n_left * (len(left) - n_left)))
+
+
+def _fitted(x: np.ndarray, offset: np.ndarray, left: np.ndarray, beta: np.ndarray | None = None) -> np.ndarray:
+    """Fisher scoring; a step that makes things worse is halved."""
+    beta = np.zeros(x.shape[1]) if beta is None else beta
+    best = _likelihood(x @ beta + offset, left)
+    for _ in range(STEPS):
+        score, weight = _derivatives(x @ beta + offset, left)
+        step = np.linalg.solve((x * weight[:, None]).T @ x, x.T @ score)
+        while (now := _likelihood(x @ (beta + step) + offset, left)) < best and np.abs(step).max() > CLOSE:
+            step /= 2
+        beta, best = beta + step, now
+        if np.abs(step).max() < CLOSE:
+            break
+    return beta
+
+
+def _likelihood(eta: np.ndarray, left: np.ndarray) -> float:
+    mu = np.exp(np.minimum(eta, 30))
+    return float(np.where(left, np.log(np.maximum(-np.expm1(-mu), 1e-300)), -mu).sum())
+
+
+def _derivatives(eta: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the log-likelihood after eta: the first, and the second as it is expected, without its sign."""
+    mu = np.exp(np.clip(eta, -30, 3.5))
+    p = -np.expm1(-mu)
+    return mu * (left / p - 1), mu * mu * (1 - p) / p
+
+
+def _covariance(x: np.ndarray, beta: np.ndarray, left: np.ndarray, customer: np.ndarray) -> np.ndarray:
+    score, weight = _derivatives(x @ beta, left)
+    bread = np.linalg.inv((x * weight[:, None]).T @ x)
+    _, which = np.unique(customer, return_inverse=True)
+    sums = np.column_stack([np.bincount(which, column) for column in (x * score[:, None]).T])
+    return bread @ (sums.T @ sums) @ bread

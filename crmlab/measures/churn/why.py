@@ -1,0 +1,92 @@
+"""What speaks for and against a customer's leaving, in numbers and in words."""
+
+import numpy as np
+import polars as pl
+
+from crmlab.measures.churn.hazards import incidence
+from crmlab.measures.churn.model import Fit, centred, chunks, usable_rows
+from crmlab.measures.churn.phrases import signed, texts
+
+
+def reasons(fit: Fit, customers: pl.DataFrame, top: int | None = None) -> pl.DataFrame:
+    """What speaks for and against leaving: how far each covariate moves the log hazard from the portfolio's mean.
+
+    Answers: why this customer?
+
+    The mean is that of the customer's kind, of everyone where the kind is small. Causes count by their share of the
+    customer's probability, at the longest horizon. Contributions of a customer add to the difference of the log hazard,
+    so weighted, from that of a customer who is the mean.
+
+    Parameters
+    ----------
+    fit
+        As `fit` gives it.
+    customers
+        Rows of `churn.landmarks`; with aum and aum_change the phrase on the balance is exact.
+    top
+        The furthest so many, up or down; all where left out.
+
+    Returns
+    -------
+    pl.DataFrame
+        In the order of `customers`, the furthest first: customer_id, covariate, value, contribution (log hazard; 0.69
+        doubles it), text.
+
+    Raises
+    ------
+    InputError
+        When a column or value is missing.
+    """
+    usable_rows(fit, customers, "churn.reasons")
+    top = min(top or len(fit.covariates), len(fit.covariates))
+    parts = [_contributions(fit, part) for part in chunks(customers)]
+    moved = np.concatenate([np.zeros((0, len(fit.covariates))), *parts])
+    order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :top]
+    who, which = np.repeat(np.arange(len(moved)), top), order.ravel()
+    shown = [name for name in ("aum", "aum_change") if name in customers.columns]
+    values = customers.select(fit.covariates).to_numpy().reshape(len(moved), -1)
+    rows = customers.select("customer_id", *shown)[who].with_columns(
+        covariate=pl.Series(fit.covariates, dtype=pl.String)[which],
+        value=pl.Series(values[who, which].astype(np.float64)),
+        contribution=pl.Series(moved[who, which]),
+    )
+    return rows.with_columns(texts(rows)).select("customer_id", "covariate", "value", "contribution", "text")
+
+
+def told(fit: Fit, customers: pl.DataFrame, top: int = 3, least: float = 0.05) -> pl.DataFrame:
+    """The reasons of each customer on one line.
+
+    Answers: what do I say to the manager who is to call?
+
+    Parameters
+    ----------
+    fit, customers, top
+        As for `reasons`.
+    least
+        Smaller contributions are not told.
+
+    Returns
+    -------
+    pl.DataFrame
+        In the order of `customers`: customer_id, text, such as "balance down 42 % in three months (+0.81) · salary
+        still comes in (−0.22)"; "like most others" where nothing is to be told.
+    """
+    rows = reasons(fit, customers.with_row_index("place").with_columns(customer_id="place"), top)
+    lines = (
+        rows.filter(pl.col("contribution").abs() >= least)
+        .with_columns(text=signed(pl.col("text"), pl.col("contribution")))
+        .group_by(place="customer_id")
+        .agg(pl.col("text").str.join(" · "))
+    )
+    own = customers.select("customer_id").with_row_index("place")
+    return own.join(lines, on="place", how="left", maintain_order="left").select(
+        "customer_id", pl.col("text").fill_null("like most others")
+    )
+
+
+def _contributions(fit: Fit, rows: pl.DataFrame) -> np.ndarray:
+    x, values, stratum = centred(fit, rows)
+    found = incidence(fit.hazards, x, values, stratum, fit.horizons[-1:])[fit.horizons[-1]][:, :-1]
+    total = found.sum(axis=1, keepdims=True)
+    share = np.divide(found, total, out=np.zeros_like(found), where=total > 0)
+    return share @ np.array([of.beta for of in fit.hazards[:-1]]) * (values - fit.means[stratum])
