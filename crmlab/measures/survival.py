@@ -69,7 +69,9 @@ def curves(episodes: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.
     lost = pl.col("n_events") / (pl.col("at_risk").cast(pl.Float64) * (pl.col("at_risk") - pl.col("n_events")))
     # Where all leave at once the sum is held, as lifelines does: nothing comes after that it could be needed for.
     lost = pl.when(pl.col("n_events") < pl.col("at_risk")).then(lost).otherwise(0.0)
-    found = table.hstack(pl.DataFrame(fitted, schema=FITTED)).with_columns(variance=lost.cum_sum().over("group"))
+    found = table.hstack(pl.DataFrame(fitted, schema=FITTED, orient="row")).with_columns(
+        variance=lost.cum_sum().over("group")
+    )
     return _labelled(found.with_columns(_edges_of_curve()).with_columns(_hazard_edge()), groups, CURVE)
 
 
@@ -178,7 +180,9 @@ def mean_life(curve: pl.DataFrame, horizon_months: float, by: str | Sequence[str
     till = pl.min_horizontal(pl.col("time").shift(-1).over("group").fill_null(float("inf")), "end")
     width = (till - pl.col("time")).clip(lower_bound=0)
     step = pl.col("variance").diff().over("group").fill_null(0.0)
-    areas = rows.with_columns(area=pl.col("survival") * width, low=pl.col("lower") * width, step=step).with_columns(
+    # Of a stretch in which nobody left, the lower end at its close is taken: at its start it knows of nobody.
+    low = pl.col("lower").shift(-1).over("group").fill_null(pl.col("lower"))
+    areas = rows.with_columns(area=pl.col("survival") * width, low=low * width, step=step).with_columns(
         rest=pl.col("area").cum_sum(reverse=True).over("group")
     )
     found = areas.group_by("group", maintain_order=True).agg(
