@@ -101,15 +101,17 @@ def concordance(duration: np.ndarray, event: np.ndarray, score: np.ndarray) -> f
     >>> concordance(np.array([1, 2, 3]), np.array([True, True, False]), np.array([0.9, 0.2, 0.2]))
     0.8333333333333334
     """
-    rank, last = dense(np.asarray(score, float)), int(duration.max(initial=0))
+    rank = dense(np.asarray(score, float))
+    stays = np.bincount(rank, minlength=1)
     n_pairs = n_right = 0.0
-    for month in range(last + 1):
-        goes = event & (duration == month)
-        stays = (duration > month) | ((duration == month) & ~event)
-        if goes.any():
-            n_pairs += float(goes.sum()) * float(stays.sum())
-            n_right += _behind(rank, stays)[rank[goes]].sum()
-    return float(n_right / n_pairs) if n_pairs else None
+    for month in range(int(duration.max(initial=-1)) + 1):
+        ends = duration == month
+        goes = np.bincount(rank[ends & event], minlength=len(stays))
+        stays = stays - goes
+        n_pairs += float(goes.sum()) * float(stays.sum())
+        n_right += float(goes @ _behind(stays))
+        stays = stays - np.bincount(rank[ends & ~event], minlength=len(stays))
+    return n_right / n_pairs if n_pairs else None
 
 
 def auc(rank: np.ndarray, is_case: np.ndarray, cluster: np.ndarray | None = None) -> Auc | None:
@@ -137,8 +139,12 @@ def auc(rank: np.ndarray, is_case: np.ndarray, cluster: np.ndarray | None = None
     """
     if not is_case.any() or is_case.all():
         return None
-    value, off = placed(rank, is_case)
-    error = standard_error(off, is_case, cluster)
+    if cluster is None:
+        cases = np.bincount(rank[is_case], minlength=int(rank.max()) + 1)
+        value, error = _of_counts(cases, np.bincount(rank) - cases)
+    else:
+        value, off = placed(rank, is_case)
+        error = standard_error(off, is_case, cluster)
     if not error or not 0 < value < 1:
         return Auc(value, None, None, None)
     middle, reach = np.log(value / (1 - value)), Z * error / (value * (1 - value))
@@ -148,11 +154,8 @@ def auc(rank: np.ndarray, is_case: np.ndarray, cluster: np.ndarray | None = None
 
 def placed(rank: np.ndarray, is_case: np.ndarray) -> tuple[float, np.ndarray]:
     """The AUC, and by how much each row's own share of the others it stands right of differs from it."""
-    n_cases = int(is_case.sum())
-    right = _behind(rank, ~is_case) / (len(rank) - n_cases)  # of the others, how many a case with that rank beats
-    cases = np.bincount(rank[is_case], minlength=len(right))
-    value = float(cases @ right) / n_cases
-    ahead = 1 - _behind(rank, is_case) / n_cases  # of the cases, how many beat another with that rank
+    cases = np.bincount(rank[is_case], minlength=int(rank.max()) + 1)
+    value, right, ahead = _places(cases, np.bincount(rank) - cases)
     return value, np.where(is_case, right[rank], ahead[rank]) - value
 
 
@@ -227,9 +230,26 @@ def clusters(rows: pl.DataFrame) -> np.ndarray | None:
     return None if ids.n_unique() == len(ids) else ids.rank("dense").to_numpy().astype(np.int64) - 1
 
 
-def _behind(rank: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """By rank, how many of some rows stand behind one with that rank, equal ones counting half."""
-    count = np.bincount(rank[of], minlength=int(rank.max()) + 1)
+def _places(cases: np.ndarray, others: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """From how many have each rank: the AUC, of the others those a case beats, of the cases those that beat another."""
+    n_cases = cases.sum()
+    right, ahead = _behind(others) / others.sum(), 1 - _behind(cases) / n_cases
+    return float(cases @ right / n_cases), right, ahead
+
+
+def _of_counts(cases: np.ndarray, others: np.ndarray) -> tuple[float, float | None]:
+    """The AUC and its standard error, where each customer comes once (DeLong 1988)."""
+    value, right, ahead = _places(cases, others)
+    n_cases, n_others = int(cases.sum()), int(others.sum())
+    if n_cases < 2 or n_others < 2:
+        return value, None
+    of_cases = cases @ np.square(right - value) / (n_cases - 1)
+    of_others = others @ np.square(ahead - value) / (n_others - 1)
+    return value, float(np.sqrt(of_cases / n_cases + of_others / n_others))
+
+
+def _behind(count: np.ndarray) -> np.ndarray:
+    """By rank, how many stand behind it, equal ones counting half."""
     return np.cumsum(count) - count / 2
 
 
