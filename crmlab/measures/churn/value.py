@@ -64,7 +64,7 @@ def life_value(curves: pl.DataFrame, customers: pl.DataFrame, policy: Policy) ->
             f"(first: {unknown[0]}). Make the curves by kind over everybody, or leave them out."
         )
     months = np.arange(1, policy.life_value.months + 1)
-    worth = (1 + policy.life_value.discount / MILLION) ** (-months / 12) / 12
+    worth = (1 + policy.life_value.discount / MILLION) ** (-months / 12)
     factors = pl.concat(
         part.hstack(_factors(kinds[part["kind"][0]], part["tenure_months"].to_numpy(), worth))
         for part in pairs.partition_by("kind", maintain_order=True)
@@ -73,7 +73,7 @@ def life_value(curves: pl.DataFrame, customers: pl.DataFrame, policy: Policy) ->
         factors, on=PAIR, how="left", maintain_order="left"
     )
     money = found.with_columns(
-        (pl.col(name) * pl.col("contribution_year")).round(mode="half_to_even").cast(pl.Int128) for name in FACTORS
+        (pl.col(name) * pl.col("contribution_year") / 12).round(mode="half_to_even").cast(pl.Int128) for name in FACTORS
     )
     return in_64_bits(
         money.select(
@@ -87,7 +87,7 @@ def life_value(curves: pl.DataFrame, customers: pl.DataFrame, policy: Policy) ->
 
 
 def _factors(curve: pl.DataFrame, tenures: np.ndarray, worth: np.ndarray) -> pl.DataFrame:
-    """The value of contributing 1 a year, by tenure, its interval, and how many months are told."""
+    """The value of contributing 1 a month, by tenure, its interval, and how many months are told."""
     time, survival, variance, at_risk = (
         curve.sort("time")[name].to_numpy() for name in ("time", "survival", "variance", "at_risk")
     )
