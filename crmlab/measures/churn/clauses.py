@@ -44,7 +44,9 @@ class Signs(NamedTuple):
     closed: np.ndarray  # for how many months from this one on; at most one more than confirm it, as are
     fallen: np.ndarray
     moved: np.ndarray
-    kept: np.ndarray  # average AUM at confirmation, with what went to own loans and cards from this month on
+    went: np.ndarray  # the money had fallen in the month before
+    due: np.ndarray  # the usual as it is at confirmation: less what had gone to own loans and cards by then
+    kept: np.ndarray  # average AUM at confirmation; UNKNOWN where it is not known
     matured: np.ndarray  # the money of a maturity is found gone
     maturing: np.ndarray  # it went since a maturity of this month or before, and will be found gone by confirmation
     exits: np.ndarray  # DEATH, MERGER or 0: the number of what an account was closed for
@@ -97,18 +99,16 @@ def signs(block: Block, what: Happened, rule: Churn) -> Signs:
         to_own[n, at] = np.maximum(-values["own_transfer"], 0)
         is_open[n, at] = values["is_open"]
     average[~is_known] = 0
-    usual, n_known = _medians(average, is_known, rule)
-    borrows = np.flatnonzero(to_own.any(axis=0))
-    usual_own = np.zeros(size, np.int64)
-    usual_own[:, borrows] = _medians(to_own[:, borrows], is_known[:, borrows], rule)[0]
     # Who has had no account in a month has nothing, which is known.
     told = is_known | (np.maximum.accumulate(is_here) & ~is_here)
-    fallen, kept = _fallen(average, told, usual, n_known, to_own, usual_own, rule)
+    usual, n_known = _medians(average, is_known, rule)
+    to_own = _beyond(to_own, is_known, rule)
+    fallen, went, due, kept = _fallen(average, is_known, told, usual, n_known, to_own, rule)
     exits, repaid = _exits(block, what.ends, size)
-    matured, maturing = _matured(block, what.maturities, to_own, usual_own, rule)
+    matured, maturing = _matured(block, what.maturities, to_own, rule)
     return Signs(
         average, is_known, is_open, usual, n_known,
-        lengths(~is_open, rule.confirm_months + 1), fallen, _moved(block, what, is_open, rule), kept,
+        lengths(~is_open, rule.confirm_months + 1), fallen, _moved(block, what, is_open, rule), went, due, kept,
         matured, maturing, exits, repaid,
     )  # fmt: skip
 
@@ -150,7 +150,7 @@ def _number(column: str, first: date) -> pl.Expr:
 
 def _gone(maturities: pl.DataFrame | None, ends: list[date], rule: Churn) -> pl.LazyFrame:
     """The maturities after which little was left in the customer's name, as far as loans do not tell where it went."""
-    if maturities is None or "maturity" not in rule.causes:
+    if maturities is None:
         schema = {"customer_id": pl.Int32, "month": pl.Int32, "until": pl.Int32, "before": pl.Int64, "after": pl.Int64}
         return pl.LazyFrame(schema=schema)
     named(maturities.columns, OF_MATURITIES, "churn.episodes")
@@ -170,16 +170,27 @@ def _gone(maturities: pl.DataFrame | None, ends: list[date], rule: Churn) -> pl.
 
 
 def _medians(values: np.ndarray, is_known: np.ndarray, rule: Churn) -> tuple[np.ndarray, np.ndarray]:
-    """The median of what is known of the months before each, half a unit rounded down; and how many these are."""
+    """What is usual before each month, and of how many months that is known."""
     found, n_known = np.zeros_like(values), np.zeros(values.shape, np.int16)
     for n in range(1, len(values)):
-        window = slice(max(0, n - rule.median_months), n)
+        window = _window(n, rule)
         n_known[n] = is_known[window].sum(axis=0)
-        row = _sorted(list(np.where(is_known[window], values[window], UNKNOWN)))
-        for count in range(1, len(row) + 1):
-            here = np.flatnonzero(n_known[n] == count)
-            found[n, here] = (row[(count - 1) // 2][here] + row[count // 2][here]) // 2
+        found[n] = _median(values[window], is_known[window], n_known[n])
     return found, n_known
+
+
+def _window(n: int, rule: Churn) -> slice:
+    return slice(max(0, n - rule.median_months), n)
+
+
+def _median(values: np.ndarray, is_known: np.ndarray, n_known: np.ndarray) -> np.ndarray:
+    """The median of what is known, half a unit rounded down; 0 where nothing is."""
+    found = np.zeros(len(n_known), np.int64)
+    rows = _sorted(list(np.where(is_known, values, UNKNOWN)))
+    for count in range(1, len(rows) + 1):
+        here = np.flatnonzero(n_known == count)
+        found[here] = (rows[(count - 1) // 2][here] + rows[count // 2][here]) // 2
+    return found
 
 
 def _sorted(rows: list[np.ndarray]) -> list[np.ndarray]:
@@ -190,23 +201,41 @@ def _sorted(rows: list[np.ndarray]) -> list[np.ndarray]:
     return rows
 
 
-def _fallen(average, told, usual, n_known, to_own, usual_own, rule: Churn) -> tuple[np.ndarray, np.ndarray]:
-    """Runs below the usual from each month on, and what was kept at their end.
+def _beyond(to_own: np.ndarray, is_known: np.ndarray, rule: Churn) -> np.ndarray:
+    """What went to own loans and cards in each month beyond what was usual before it."""
+    borrows = np.flatnonzero(to_own.any(axis=0))
+    usual, _ = _medians(to_own[:, borrows], is_known[:, borrows], rule)
+    found = np.zeros_like(to_own)
+    found[:, borrows] = np.maximum(to_own[:, borrows] - usual, 0)
+    return found
 
-    What went to own loans and cards beyond the usual, from the month before the run on, has not left: it is added back.
+
+def _fallen(average, is_known, told, usual, n_known, to_own, rule: Churn) -> tuple[np.ndarray, ...]:
+    """Runs below the usual from each month on, whether one was under way before it, and the usual and what was kept.
+
+    What went to own loans and cards beyond the usual has not left: it is taken off the months before it, too, so that
+    what was usual is as it would have been without.
     """
-    found, kept = np.zeros(average.shape, np.int16), np.zeros_like(average)
-    for n in range(len(average)):
-        least = least_kept(usual[n], rule)
+    size, last = average.shape, len(average) - 1
+    found, went, due, kept = np.zeros(size, np.int16), np.zeros(size, bool), usual.copy(), np.full(size, UNKNOWN)
+    paid = np.cumsum(to_own, axis=0)
+    pays = np.flatnonzero(paid[last])
+    paid = np.concatenate([np.zeros((1, len(pays)), np.int64), paid[:, pays]])  # up to the end of the month before
+    for n in range(1, len(average)):
+        window = _window(n, rule)
         runs = n_known[n] >= rule.least_months
-        back = np.maximum(to_own[n - 1] - usual_own[n], 0) if n else np.zeros_like(usual[0])
-        for later in range(n, min(n + rule.confirm_months + 1, len(average))):
-            back += np.maximum(to_own[later] - usual_own[n], 0)
-            kept[n] = average[later] + back
-            runs &= told[later] & (kept[n] < least) & (usual[n] - kept[n] >= rule.floor)
+        for later in range(n - 1, min(n + rule.confirm_months, last) + 1):
+            left = np.maximum(average[window, pays] - (paid[later + 1] - paid[window]), 0)
+            due[n, pays] = _median(left, is_known[window, pays], n_known[n, pays])
+            below = told[later] & (average[later] < least_kept(due[n], rule)) & (due[n] - average[later] >= rule.floor)
+            if later < n:
+                went[n] = below
+                continue
+            runs &= below
             found[n] += runs
-        np.putmask(kept[n], ~told[min(n + rule.confirm_months, len(average) - 1)], UNKNOWN)
-    return found, kept
+        if n + rule.confirm_months <= last:
+            kept[n] = np.where(told[later], average[later], UNKNOWN)
+    return found, went, due, kept
 
 
 def _moved(block: Block, what: Happened, is_open: np.ndarray, rule: Churn) -> np.ndarray:
@@ -237,23 +266,20 @@ def _exits(block: Block, ends: pl.DataFrame, size: tuple[int, int]) -> tuple[np.
     return exits, repaid
 
 
-def _matured(block: Block, maturities: pl.DataFrame, to_own, usual_own, rule: Churn) -> tuple[np.ndarray, np.ndarray]:
+def _matured(block: Block, maturities: pl.DataFrame, to_own, rule: Churn) -> tuple[np.ndarray, np.ndarray]:
     """Months in which the money of a maturity is found gone, and those since it, as far as confirmation sees."""
     found, since = np.zeros(to_own.shape, bool), np.zeros(to_own.shape, bool)
     at, rows = _places(block, maturities)
-    month, until, after = rows["month"], rows["until"], rows["after"].copy()
+    month, until, before = rows["month"], rows["until"], rows["before"].copy()
     longest = int((until - month).max(initial=0))
     for later in range(longest + 1):
-        here = month + later <= until
-        n = np.where(here, month + later, month)
-        after += np.maximum(to_own[n, at] - usual_own[month, at], 0) * here
-    gone = after < least_kept(rows["before"], rule)
+        before -= to_own[np.minimum(month + later, until), at] * (month + later <= until)
+    gone = (before >= rule.floor) & (rows["after"] < least_kept(before, rule))
     at, month, until = at[gone], month[gone], until[gone]
     found[until, at] = True
     for later in range(min(longest, rule.confirm_months) + 1):
-        n = until - later
-        here = n >= month
-        since[n[here], at[here]] = True
+        here = until - later >= month
+        since[until[here] - later, at[here]] = True
     return found, since
 
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from crmlab.measures.churn.clauses import CAUSE, CLOSURE, NEEDED, REPAID, SALARY, UNKNOWN, happened
+from crmlab.measures.churn.clauses import CAUSE, CLOSURE, NEEDED, REPAID, SALARY, UNKNOWN, Happened, happened
 from crmlab.measures.churn.path import STATES, ended, stood
-from crmlab.measures.given import required
+from crmlab.measures.given import named, required
 from crmlab.measures.history import History, history
 from crmlab.measures.uncertainty import wilson
 from crmlab.policy.departing import Churn
@@ -35,7 +35,8 @@ def episodes(
     Answers: how many were there to lose, who left, and what for?
 
     What is usual is the median of the average AUM of the last months. Leaving is *closure*, no account open; *run-off*,
-    AUM below a share of the usual by more than a floor, what went to own loans and cards beyond the usual not counted;
+    AUM below a share of the usual, and by at least a floor; what went to own loans and cards beyond what did usually is
+    first taken off the usual;
     *salary*, none after regular ones, or no everyday deposit account while others are open: each in a month and in all
     months that confirm it; *maturity*, the same share found gone some days after money matured, or a closure or a
     run-off in between. The first month wins; in one month the order is maturity, closure, run-off, salary. *Death* and
@@ -86,11 +87,7 @@ def episodes(
     past = _history(customers)
     if past is None:
         return pl.DataFrame(schema=COLUMNS)
-    what = happened(events, maturities, past.ends, definition)
-    blocks = past.each(lambda block: ended(block, what, definition))
-    found = [np.concatenate(arrays) for arrays in zip(*blocks, strict=True)]
-    names = ("customer_id", "episode", "start", "end", "code", "lost", "since")
-    return _told(pl.DataFrame(dict(zip(names, found, strict=True))), past, definition)
+    return _episodes(past, happened(events, maturities, past.ends, definition), definition)
 
 
 def watch(
@@ -176,19 +173,21 @@ def overlap(
     InputError
         As for `episodes`.
     """
-    required(customers, ["customer_id", "month"], "churn.overlap")
-    whole = episodes(customers, events, definition, maturities)
-    alone = {
-        cause: episodes(customers, events, replace(definition, causes=(cause,)), maturities)
-        for cause in definition.causes
-        if cause != "maturity" or maturities is not None
-    }
-    found = {"any": whole} | alone
+    named(customers.columns, ["last_active_on"], "churn.overlap")
+    past = _history(customers)
+    alone = {cause: replace(definition, causes=(cause,)) for cause in definition.causes}
+    if maturities is None:
+        alone.pop("maturity", None)
+    rules = {"any": definition} | alone
+    if past is None:
+        found = dict.fromkeys(rules, pl.DataFrame(schema=COLUMNS))
+    else:
+        what = happened(events, maturities, past.ends, definition)
+        found = {name: _episodes(past, what, rule) for name, rule in rules.items()}
     left = {name: rows.filter("event")["customer_id"] for name, rows in found.items()}
     months = {name: int((rows["duration"] - rows["entry"]).sum()) for name, rows in found.items()}
-    left["dormant"], months["dormant"] = _asleep(
-        customers, watch(customers, events, definition, maturities), dormant_days
-    )
+    watched = watch(customers, events, definition, maturities)
+    left["dormant"], months["dormant"] = _asleep(customers, watched, dormant_days)
     rows = [
         {"clause": name, "n": len(who), "months": months[name]}
         | {other: int(who.is_in(of.implode()).sum()) for other, of in left.items()}
@@ -211,6 +210,13 @@ def _history(customers: pl.DataFrame) -> History | None:
     is_over = customers.filter(pl.col("month") == last)["days"].max() == last.day
     rows = customers if is_over else customers.filter(pl.col("month") < last)
     return None if rows.is_empty() else history(rows, NEEDED, ["first_on"], "churn.episodes")
+
+
+def _episodes(past: History, what: Happened, definition: Churn) -> pl.DataFrame:
+    blocks = past.each(lambda block: ended(block, what, definition))
+    found = [np.concatenate(arrays) for arrays in zip(*blocks, strict=True)]
+    names = ("customer_id", "episode", "start", "end", "code", "lost", "since")
+    return _told(pl.DataFrame(dict(zip(names, found, strict=True))), past, definition)
 
 
 def _told(found: pl.DataFrame, past: History, rule: Churn) -> pl.DataFrame:

@@ -33,10 +33,10 @@ def ended(block: Block, what: Happened, rule: Churn) -> Iterator[tuple[np.ndarra
     path = Path(signs, rule)
 
     def told(who: np.ndarray, end: int, code: np.ndarray) -> tuple[np.ndarray, ...]:
-        usual = np.where(signs.n_known[end, who] < rule.least_months, UNKNOWN, signs.usual[end, who])
-        lost = np.where((usual == UNKNOWN) | (signs.kept[end, who] == UNKNOWN), UNKNOWN, usual - signs.kept[end, who])
+        is_told = (signs.n_known[end, who] >= rule.least_months) & (signs.kept[end, who] < UNKNOWN)
+        lost = np.where(is_told, np.maximum(signs.due[end, who] - signs.kept[end, who], 0), UNKNOWN)
         ends = np.full(len(who), end, np.int32)
-        return block.ids[who], path.number[who], path.start[who], ends, code, np.maximum(lost, 0), since[who]
+        return block.ids[who], path.number[who], path.start[who], ends, code, lost, since[who]
 
     last = len(block.months) - 1
     for now in range(last + 1):
@@ -107,12 +107,13 @@ class Path:
         return who, code[who]
 
     def enter(self, now: int) -> None:
-        """Take in those who are there as a month begins, and of whom it is known what is usual."""
+        """Take in those who are there as a month begins, with what is usual: not those whose money went before."""
         signs = self.signs
         if now == len(signs.usual):
             return
         fresh = ~self.is_in & ~self.is_final & (self.wait <= 0)
         fresh &= signs.is_open[now - 1] & (signs.n_known[now] >= self.rule.least_months)
+        fresh &= ~signs.went[now]
         self.is_in |= fresh
         self.number += fresh
         self.start[fresh] = now
@@ -155,6 +156,6 @@ class Path:
     def _leave(self, who: np.ndarray, code: np.ndarray, month: int) -> None:
         self.is_in[who] = False
         self.is_final[who] = (code == DEATH) | (code == MERGER)
-        self.least[who] = least_kept(self.signs.usual[month, who], self.rule)
+        self.least[who] = least_kept(self.signs.due[month, who], self.rule)
         waits = np.where(code == SALARY, self.rule.median_months, self.rule.confirm_months + 1)
         self.waits[who] = self.wait[who] = waits
