@@ -89,7 +89,7 @@ def fitted(data: Training, n_each: dict[str, int], least: int) -> tuple[tuple[Ha
     for cause in OF:
         bare = Hazard(cause, *found.get(cause, none), np.zeros((data.n_strata, data.months)))
         hazards.append(bare._replace(baseline=_baseline(data, cause, bare.relative(x, values))))
-    return tuple(hazards), pl.concat(tables).select(TABLE)
+    return tuple(hazards), pl.concat(tables).select(*TABLE)
 
 
 def incidence(
@@ -185,7 +185,8 @@ def _table(model: cox.Cox, rows: pl.DataFrame, n: int) -> pl.DataFrame:
 
 def _untold(why: dict[str, str], only: dict[str, float], n: int) -> pl.DataFrame:
     said = {name: f"left out: {of}" for name, of in why.items()}
-    said |= {name: f"nobody leaves so unless this is {value:g}" for name, value in only.items()}
+    for name, value in only.items():
+        said[name] = f"only where this is {value:g} did anyone leave so: nobody else is expected to"
     rows = pl.DataFrame(list(said.items()), schema={"covariate": pl.String, "advice": pl.String}, orient="row")
     return _shaped(rows.with_columns(n_events=pl.lit(n), is_shared=pl.lit(False)))
 

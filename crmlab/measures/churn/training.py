@@ -135,12 +135,13 @@ def of_cause(
     gone = rows.filter(is_event)
     n = gone.select(pl.struct("customer_id", "ends").n_unique()).item()
     left_out, only = {}, {}
+    time = pl.col("duration") * pl.col("weight")
     for name in kept:
         values = rows[name].unique()
         usual = rows[name].mode().sort()[0]
         apart = gone.filter(pl.col(name) != usual).select(pl.struct("customer_id", "ends").n_unique()).item()
         usually = gone.filter(pl.col(name) == usual).select(pl.struct("customer_id", "ends").n_unique()).item()
-        share = rows.select((pl.col("duration") * (pl.col(name) != usual)).sum() / pl.col("duration").sum()).item()
+        share = rows.select((time * (pl.col(name) != usual)).sum() / time.sum()).item()
         if len(values) == 2 and min(apart, usually) < LEAST_LEAVERS:
             due = n * (share if apart < usually else 1 - share)
             if min(apart, usually) == 0 and due >= SURE:
