@@ -1,77 +1,39 @@
-"""Who left: a few customers in the head for each clause; on any bank by brute force, behind the wall, in parts."""
+"""Who left: a few customers for each clause, worked in the head; and what cannot be told."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import crmlab as crm
 from crmlab.errors import InputError
-from crmlab.measures import history
 from crmlab.measures.churn.definition import COLUMNS, WATCHED
-from crmlab.panel.timeline import COLUMNS as OF_EVENTS
-from tests import brute_churn
-
-RULE = crm.policy.load().churn
-MONTHS = pl.date_range(date(2024, 1, 1), date(2024, 12, 1), "1mo", eager=True).dt.month_end().to_list()
-JAN, FEB, MAR, APR, MAY, JUN, JUL, AUG, SEP, OCT, NOV, DEC = MONTHS
-STANDING = {
-    "customer_id": pl.Int32, "month": pl.Date, "kind": pl.String, "first_on": pl.Date, "is_open": pl.Boolean,
-    "balance_days": pl.Int64, "days": pl.Int32, "n_without_average": pl.Int32, "own_transfer": pl.Int64,
-    "last_active_on": pl.Date,
-}  # fmt: skip
-OF_MATURITIES = {
-    "customer_id": pl.Int32, "matures_on": pl.Date, "amount": pl.Int64, "before": pl.Int64, "after": pl.Int64,
-}  # fmt: skip
-GONE = None  # no row: no account on any day of the month
-OLD = date(2020, 1, 15)
-
-
-def through(customer_id: int, averages: list, **more) -> list[dict]:
-    """A customer's months from January 2024 on, averages in thousands; a list in `more` goes month by month."""
-    rows = []
-    for n, average in enumerate(averages):
-        if average is GONE:
-            continue
-        usual = {"kind": "retail", "first_on": OLD, "n_without_average": 0, "own_transfer": 0, "last_active_on": None}
-        own = {name: of[n] if isinstance(of, list) else of for name, of in more.items()}
-        later = averages[n + 1 : n + 2]
-        row = {"customer_id": customer_id, "month": MONTHS[n], "is_open": later != [GONE], **usual, **own}
-        row.setdefault("days", MONTHS[n].day)
-        rows.append(row | {"balance_days": int(average * 100_000) * row["days"]})
-    return rows
-
-
-def standing(*customers: list[dict]) -> pl.DataFrame:
-    return pl.DataFrame([row for rows in customers for row in rows], schema=STANDING).sort("month", "customer_id")
-
-
-def events(*rows: tuple) -> pl.DataFrame:
-    """customer_id, day, kind, and of a closing its reason, line and maturity."""
-    names = ("customer_id", "on", "kind", "reason", "line", "matures_on")
-    return pl.DataFrame([dict(zip(names, row, strict=False)) for row in rows], schema=OF_EVENTS)
-
-
-def matured(*rows: tuple) -> pl.DataFrame:
-    """customer_id, day, thousands before and after."""
-    return pl.DataFrame(
-        [(who, on, before * 100_000, before * 100_000, after * 100_000) for who, on, before, after in rows],
-        schema=OF_MATURITIES,
-        orient="row",
-    )
-
-
-def salaries(customer_id: int, *months: date) -> list[tuple]:
-    return [(customer_id, month.replace(day=10), "salary") for month in months]
-
-
-def told(rows: pl.DataFrame, *names: str) -> list[tuple]:
-    return rows.select(names or ("customer_id", "starts_on", "ends_on", "cause")).rows()
-
+from tests.leavers import (
+    APR,
+    AUG,
+    DEC,
+    FEB,
+    GONE,
+    JAN,
+    JUL,
+    JUN,
+    MAR,
+    MAY,
+    MONTHS,
+    NOV,
+    OCT,
+    OLD,
+    RULE,
+    SEP,
+    events,
+    matured,
+    salaries,
+    standing,
+    through,
+    told,
+)
 
 STILL = (APR, OCT, None)  # at risk once three months are known, told until two months before the last
 
@@ -290,148 +252,6 @@ def test_overlap_of_what_each_clause_finds():
     first = found.row(0, named=True)
     assert first["rate"] == pytest.approx(1 - (1 - 3 / 17) ** 12)
     assert first["lower"] < first["rate"] < first["upper"] <= 1
-
-
-# -- on any bank
-
-
-@st.composite
-def banks(draw) -> tuple:
-    n, ids = draw(st.integers(2, 11)), draw(st.lists(st.integers(1, 40), min_size=1, max_size=6, unique=True))
-    day = st.dates(date(2023, 11, 1), MONTHS[n - 1])
-    rows, happened, known = through(0, [100] * n), [], []
-    for who in ids:
-        high, low = st.sampled_from([100, 100, 101, 60, 2]), st.sampled_from([0, 1, 19, 20, 25, -3, GONE])
-        fall = draw(st.integers(0, n + 3))
-        averages = [draw(low if fall <= i < fall + draw(st.integers(2, 9)) else high) for i in range(n)]
-        moved = draw(st.lists(st.sampled_from([0] * 6 + [-100_000, -6_000_000, 500_000]), min_size=n, max_size=n))
-        more = {
-            "own_transfer": moved,
-            "first_on": draw(st.none() | st.dates(date(2023, 1, 1), date(2024, 9, 1))),
-            "n_without_average": draw(st.lists(st.sampled_from([0] * 12 + [1]), min_size=n, max_size=n)),
-            "kind": draw(st.sampled_from(["retail", "corporate"])),
-        }
-        if draw(st.booleans()):
-            more["is_open"] = draw(st.lists(st.sampled_from([True] * 5 + [False]), min_size=n, max_size=n))
-        rows += through(who, averages, **more)
-        until = draw(st.integers(0, n))
-        happened += salaries(who, *MONTHS[: until if draw(st.booleans()) else 0])
-        lines = st.tuples(st.sampled_from(["deposits", "loans"]), st.none() | st.just(DEC))
-        happened += [
-            (who, on, "closed", reason, *line)
-            for on, reason, line in draw(
-                st.lists(
-                    st.tuples(day, st.sampled_from(["request", "request", "matured", "deceased", "merged"]), lines),
-                    max_size=2,
-                )
-            )
-        ]
-        happened += [(who, on, "opened", None, *draw(lines)) for on in draw(st.lists(day, max_size=2))]
-        known += [
-            (who, on, before, draw(st.sampled_from([0, 10, 25, 90])))
-            for on, before in draw(st.lists(st.tuples(day, st.sampled_from([0, 100])), max_size=2))
-            if on + timedelta(RULE.maturity_days) <= MONTHS[n - 1]
-        ]
-    rule = replace(
-        RULE,
-        causes=draw(st.sampled_from([RULE.causes] * 4 + [("closure",), ("run-off",), ("maturity",), ("salary",)])),
-        share=draw(st.sampled_from([200_000, 500_000, 1_000_000])),
-        median_months=draw(st.integers(2, 4)),
-        least_months=draw(st.integers(1, 2)),
-        confirm_months=draw(st.integers(1, 2)),
-        salary_months=draw(st.integers(1, 3)),
-        maturity_days=draw(st.sampled_from([10, 30, 30, 75])),
-    )
-    kept = pl.col("matures_on") + pl.duration(days=rule.maturity_days) <= MONTHS[n - 1]
-    return standing(rows), events(*happened), rule, matured(*known).filter(kept)
-
-
-def cut(bank: tuple, month: date) -> tuple:
-    """The bank as it was known at a month's end."""
-    rows, happened, rule, known = bank
-    found_on = pl.col("matures_on") + pl.duration(days=rule.maturity_days)
-    known = known.filter(pl.col("matures_on") <= month).with_columns(after=pl.when(found_on <= month).then("after"))
-    return rows.filter(pl.col("month") <= month), happened.filter(pl.col("on") <= month), rule, known
-
-
-def months(ends: pl.Expr) -> pl.Expr:
-    return ends.dt.year().cast(pl.Int32) * 12 + ends.dt.month()
-
-
-@settings(max_examples=100, deadline=None)
-@given(banks())
-def test_equals_brute_force(bank):
-    found = crm.churn.episodes(*bank)
-    names = ("customer_id", "episode", "entry", "duration", "event", "cause", "ends_on", "lost")
-    assert told(found, *names) == brute_churn.episodes(*bank)
-
-
-@settings(max_examples=50, deadline=None)
-@given(banks(), st.integers(0, 10))
-def test_what_is_said_at_a_month_end_stays_so(bank, n):
-    """Episodes known at T, from data cut at T, are those of all data with what came after T − k taken for unknown."""
-    ends = bank[0]["month"].unique().sort().to_list()
-    then, k = ends[min(n, len(ends) - 1)], bank[2].confirm_months
-    found = crm.churn.episodes(*cut(bank, then))
-    place = ends.index(then) - k
-    if place < 0:
-        assert found.is_empty()
-        return
-    last, whole = ends[place], crm.churn.episodes(*bank)
-    late = pl.col("ends_on") > last
-    assert whole.filter(pl.col("cause").is_not_null(), late == (pl.col("known_on") <= then)).is_empty()
-    expected = whole.filter(pl.col("starts_on") <= last).with_columns(
-        duration=pl.when(late).then(pl.col("duration") - months(pl.col("ends_on")) + months(pl.lit(last)))
-        .otherwise("duration"),
-        event=pl.col("event") & ~late,
-        ends_on=pl.min_horizontal("ends_on", pl.lit(last)),
-        **{name: pl.when(~late).then(name) for name in ("cause", "known_on", "lost")},
-    )  # fmt: skip
-    assert_frame_equal(found, expected, check_dtypes=False)
-    until = pl.col("month") <= then
-    assert_frame_equal(crm.churn.watch(*cut(bank, then)), crm.churn.watch(*bank).filter(until))
-
-
-@settings(max_examples=50, deadline=None)
-@given(banks())
-def test_each_month_is_in_one_state_and_who_is_at_risk_has_not_left(bank):
-    found, watched = crm.churn.episodes(*bank), crm.churn.watch(*bank)
-    assert watched.select("month", "customer_id").rows() == bank[0].select("month", "customer_id").rows()
-    assert watched["state"].null_count() == 0
-    assert (found["entry"] < found["duration"]).all()
-    assert (found["starts_on"] <= found["ends_on"]).all()
-    assert found.filter("event")["cause"].null_count() == 0
-    again = found.with_columns(before=pl.col("ends_on").shift().over("customer_id"))
-    assert (again["starts_on"] > again["before"]).all(ignore_nulls=True)
-    assert (again["episode"] == pl.int_range(1, pl.len() + 1).over("customer_id").pipe(again.select).to_series()).all()
-    # At risk, or not sure, within an episode only, or after the last month that can be told; before the first not yet.
-    both = watched.join(found, on="customer_id", how="left")
-    inside = pl.col("month").is_between("starts_on", "ends_on")
-    k, ends = bank[2].confirm_months, bank[0]["month"].unique().sort()
-    told_until = ends[-1 - k] if len(ends) > k else date(2023, 12, 31)
-    within = both.group_by("customer_id", "month", "state").agg(inside.fill_null(False).any().alias("inside"))
-    past = within.filter(pl.col("month") <= told_until)
-    assert past.filter(pl.col("state") == "at risk", ~pl.col("inside")).is_empty()
-    assert past.filter(pl.col("state") == "not yet", "inside").is_empty()
-    left = both.filter("event", pl.col("month") == pl.col("ends_on"))
-    assert left.filter(pl.col("state") == "at risk").is_empty()
-
-
-@settings(max_examples=20, deadline=None)
-@given(banks(), st.randoms(use_true_random=False), st.integers(1, 30))
-def test_no_order_no_number_and_no_size_of_blocks_matters(bank, random, block):
-    rows, happened, rule, known = bank
-    expected = crm.churn.episodes(*bank)
-    mixed = [frame[random.sample(range(len(frame)), len(frame))] for frame in (rows, happened, known)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(history, "BLOCK", block)
-        assert_frame_equal(crm.churn.episodes(mixed[0], mixed[1], rule, mixed[2]), expected)
-        assert_frame_equal(crm.churn.watch(mixed[0], mixed[1], rule, mixed[2]), crm.churn.watch(*bank))
-    other = [frame.with_columns(customer_id=1000 - 7 * pl.col("customer_id")) for frame in (rows, happened, known)]
-    found = crm.churn.episodes(other[0], other[1], rule, other[2])
-    assert_frame_equal(
-        found.sort("customer_id", "episode", descending=[True, False]).drop("customer_id"), expected.drop("customer_id")
-    )
 
 
 # -- what cannot be
