@@ -88,7 +88,7 @@ def test_intervals_of_curves_hold_the_truth_under_late_entry():
 
 
 def test_who_is_not_at_risk_before_entry_must_not_count():
-    """Over 20 books the curve is near the truth; taking late customers for seen from the start shows too few leaving."""
+    """Over 20 books the curve is near the truth; late customers taken for seen from the start hide who left."""
     rng = np.random.default_rng(1994)
     rows = pl.concat([book(rng) for _ in range(20)])
     stays = {
