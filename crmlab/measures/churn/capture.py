@@ -67,7 +67,7 @@ def gains(
     [(0.75, 0.875)]
     """
     rows = in_order(outcome(scored, horizon, "churn.gains", [*MONEY, worth]), ["customer_id"], "churn.gains")
-    budgets = _budgets(budgets)
+    budgets = checked(budgets)
     called = n_called(len(rows), budgets)
     frames = []
     for name, score in scores(rows, LISTS, worth).items():
@@ -126,13 +126,26 @@ def lead_time(scored: pl.DataFrame, horizon: int, budget: float, worth: str = "a
     required(scored, ["customer_id", "month"], "churn.lead_time")
     rows = outcome(scored, horizon, "churn.lead_time", [*MONEY, worth])
     rows = in_order(rows, ["month", "customer_id"], "churn.lead_time")
-    fraction = _budgets([budget])
+    fraction = checked([budget])
     months = rows.partition_by("month", maintain_order=True)
     listed = pl.concat(_listed(part, fraction, worth) for part in months)
     spells = _before(listed, horizon)
     rng, ahead = np.random.default_rng(seed), range(1, horizon + 1)
     frames = [_flagged(spells.filter(months_before=k), name, k, rng) for name in (*LISTS, RANDOM) for k in ahead]
     return pl.concat(frames)
+
+
+def checked(budgets: Iterable[float]) -> np.ndarray:
+    """Shares of customers that can be called, in order; stops where one is none."""
+    found = np.array(sorted(budgets), float)
+    wrong = found[~((found > 0) & (found <= 1))]
+    if len(wrong) or not len(found):
+        first = f" (first: {wrong[0]:g})" if len(wrong) else ""
+        raise InputError(
+            f"{len(wrong)} of {len(found)} budgets do not lie above 0 and up to 1{first}. Give shares of customers, "
+            "such as 0.05."
+        )
+    return found
 
 
 def n_called(n: int, budgets: np.ndarray) -> np.ndarray:
@@ -248,18 +261,6 @@ def _frame(name: str, budgets, called, held: np.ndarray, ends: np.ndarray) -> pl
     columns |= {"share_of_money": held[:, 1], "money_lower": low_money, "money_upper": high_money}
     shares = {column: pl.Series(of, nan_to_null=True) for column, of in columns.items()}
     return pl.DataFrame({"method": [name] * len(budgets), "budget": budgets, "n_called": called, **shares})
-
-
-def _budgets(budgets: Iterable[float]) -> np.ndarray:
-    found = np.array(sorted(budgets), float)
-    wrong = found[~((found > 0) & (found <= 1))]
-    if len(wrong) or not len(found):
-        first = f" (first: {wrong[0]:g})" if len(wrong) else ""
-        raise InputError(
-            f"{len(wrong)} of {len(found)} budgets do not lie above 0 and up to 1{first}. Give shares of customers, "
-            "such as 0.05."
-        )
-    return found
 
 
 def _listed(part: pl.DataFrame, budget: np.ndarray, worth: str) -> pl.DataFrame:
