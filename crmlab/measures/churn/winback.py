@@ -243,7 +243,7 @@ def _is_back() -> pl.Expr:
 def _rates(returned: pl.DataFrame) -> dict[str, float | None]:
     """The rate of each cause at the longest time at which anybody is counted, drawn towards that of all."""
     told = returned.filter(pl.col("n") > 0)
-    longest = told.filter(pl.col("months") == told["months"].max())
+    longest = told.filter(pl.col("months") == pl.col("months").max())
     counted = {cause: (k, n) for cause, k, n in longest.select("cause", "n_returned", "n").rows()}
     if ALL not in counted:
         return dict.fromkeys(CAUSES)
