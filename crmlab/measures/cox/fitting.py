@@ -1,7 +1,7 @@
 """The fit of a Cox model, and what is told by it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -19,9 +19,10 @@ class Cox:
 
     `covariates`; `beta` their coefficients (log hazard ratio for a difference of 1), `covariance` of these, `robust`
     the same by cluster (None without a cluster); `means` of the covariates, weighted; `baseline`: stratum ("" without
-    strata), time, hazard (Efron's increment of the cumulative hazard where all covariates are 0; a stratum in which
-    nobody left is not there); `log_likelihood`, `log_likelihood_null` (all coefficients 0); `n` rows, `n_events`,
-    `iterations`; `columns` it was made of.
+    strata), time, hazard (Efron's increment of the cumulative hazard where all covariates are 0), mean_hazard (the same
+    where they are at their means, which is a number even if 0 is far off), of strata in which somebody left;
+    `log_likelihood`, `log_likelihood_null` (all coefficients 0); `n` rows, `n_events`, `iterations`; `columns` it was
+    made of.
     """
 
     covariates: tuple[str, ...]
@@ -89,8 +90,8 @@ def fit(
     --------
     >>> rows = pl.DataFrame({"duration": [1, 2, 3, 4, 5, 6], "event": [True] * 5 + [False], "debt": [3, 0, 2, 3, 1, 0]})
     >>> found = fit(rows, ["debt"])
-    >>> found.beta.round(3), found.baseline.head(2).with_columns(pl.col("hazard").round(3)).rows()
-    (array([0.513]), [('', 1, 0.063), ('', 2, 0.09)])
+    >>> found.beta.round(3), found.baseline.select("time", pl.col("hazard").round(3)).head(2).rows()
+    (array([0.513]), [(1, 0.063), (2, 0.09)])
     """
     columns = Columns(duration, event, entry, strata, weight, cluster)
     checked(rows, covariates, columns)
@@ -153,14 +154,14 @@ def hazards(fit: Cox, rows: pl.DataFrame, until: float) -> pl.Series:
     >>> hazards(fit(rows, ["debt"]), pl.DataFrame({"debt": [0, 3]}), 2).round(3).to_list()
     [0.153, 0.715]
     """
-    known = fit.baseline.filter(pl.col("time") <= until).group_by("stratum").agg(pl.col("hazard").sum())
+    known = fit.baseline.filter(pl.col("time") <= until).group_by("stratum").agg(pl.col("mean_hazard").sum())
     if fit.columns.strata is None:
-        total = pl.Series([known["hazard"].sum()]).new_from_index(0, len(rows))
+        total = pl.Series([known["mean_hazard"].sum()]).new_from_index(0, len(rows))
     else:
         named(rows.columns, [fit.columns.strata], "cox.hazards")
         own = rows.select(stratum=pl.col(fit.columns.strata))
-        total = own.join(known, on="stratum", how="left", maintain_order="left")["hazard"].fill_null(0.0)
-    return (total * log_hazards(fit, rows).exp()).alias("hazard")
+        total = own.join(known, on="stratum", how="left", maintain_order="left")["mean_hazard"].fill_null(0.0)
+    return (total * (log_hazards(fit, rows) - fit.beta @ fit.means).exp()).alias("hazard")
 
 
 def baseline(fit: Cox, rows: pl.DataFrame, event: str) -> pl.DataFrame:
@@ -169,16 +170,16 @@ def baseline(fit: Cox, rows: pl.DataFrame, event: str) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        stratum, time, hazard, as in `Cox`; no row where nobody left.
+        stratum, time, hazard, mean_hazard, as in `Cox`; no row where nobody left.
 
     Examples
     --------
     >>> rows = pl.DataFrame({"duration": [1, 2, 3, 4, 5, 6], "event": [True] * 5 + [False], "debt": [3, 0, 2, 3, 1, 0]})
     >>> rare = rows.with_columns(moved=pl.col("duration") == 4)
-    >>> baseline(fit(rows, ["debt"]), rare, "moved").with_columns(pl.col("hazard").round(3)).rows()
-    [('', 4, 0.136)]
+    >>> baseline(fit(rows, ["debt"]), rare, "moved").select("time", pl.col("hazard").round(3)).rows()
+    [(4, 0.136)]
     """
-    columns = Columns(**(vars(fit.columns) | {"event": event}))
+    columns = replace(fit.columns, event=event)
     names = list(fit.covariates)
     checked(rows, names, columns, counts=False)
     if not events(rows, event).any():
@@ -246,4 +247,7 @@ def _hazards(rows: pl.DataFrame, columns: Columns, sets: RiskSets, at: Point, at
         stratum = pl.Series([""]).new_from_index(0, len(sets.times))
     else:
         stratum = codes(rows[columns.strata])[1].gather(sets.stratum_of)
-    return pl.DataFrame({"stratum": stratum, "time": sets.times, "hazard": hazard(at) * np.exp(-at_means)})
+    told = hazard(at)
+    with np.errstate(over="ignore"):
+        at_zero = told * np.exp(-at_means)
+    return pl.DataFrame({"stratum": stratum, "time": sets.times, "hazard": at_zero, "mean_hazard": told})

@@ -1,5 +1,8 @@
 """Whether a coefficient holds for the whole time: both halves of the follow-up, fitted apart."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -57,11 +60,10 @@ def proportionality(fit: Cox, rows: pl.DataFrame) -> pl.DataFrame:
     columns, untold = fit.columns, {}
     checked(rows, list(fit.covariates), columns)
     split = _middle(rows, columns)
-    parts = _halves(rows, columns, split)
     told, halves = list(fit.covariates), None
     while told and halves is None:
         try:
-            halves = [fitted(part, told, *rest) for part, *rest in parts]
+            halves = [fitted(part, told, *rest) for part, *rest in _halves(rows, columns, split)]
         except Untold as error:
             untold |= dict.fromkeys(error.covariates, f"cannot tell: {error}")
             told = [name for name in told if name not in untold]
@@ -76,21 +78,20 @@ def _middle(rows: pl.DataFrame, columns: Columns) -> float:
     return times[np.argmin(np.abs(np.cumsum(n)[:-1] / n.sum() - 0.5))].item()
 
 
-def _halves(rows: pl.DataFrame, columns: Columns, split: float) -> list[tuple]:
-    """Early and late: the rows, their columns, and the group of each row, numbered alike in both, with their number."""
+def _halves(rows: pl.DataFrame, columns: Columns, split: float) -> Iterator[tuple]:
+    """Early, then late: the rows, their columns, the group of each row, numbered alike in both, and their number."""
     groups, known = (None, []) if columns.cluster is None else codes(rows[columns.cluster])
-    end = pl.col(columns.duration)
+    end, late_entry = pl.col(columns.duration), columns.entry or LATE
     start = pl.lit(0) if columns.entry is None else pl.col(columns.entry)
+    until = pl.col(columns.event).cast(pl.Boolean) & (end <= split)
     is_early, is_late = rows.select(early=start < split, late=end > split)
-    is_early = is_early.new_from_index(0, len(rows)) if len(is_early) == 1 else is_early
-    cut = pl.col(columns.event).cast(pl.Boolean) & (end <= split)
-    early = rows.filter(is_early).with_columns(cut.alias(columns.event), end.clip(upper_bound=split))
-    late = rows.filter(is_late).with_columns(pl.max_horizontal(start, split).alias(columns.entry or LATE))
-    late_columns = Columns(**(vars(columns) | {"entry": columns.entry or LATE}))
-    return [
-        (part, own, None if groups is None else groups[kept.to_numpy()], len(known))
-        for part, own, kept in ((early, columns, is_early), (late, late_columns, is_late))
+    halves = [
+        (is_early, columns, [until.alias(columns.event), end.clip(upper_bound=split)]),
+        (is_late, replace(columns, entry=late_entry), [pl.max_horizontal(start, split).alias(late_entry)]),
     ]
+    for kept, own, changed in halves:  # one half in memory at a time
+        mine = None if groups is None else groups[kept.to_numpy()]
+        yield rows.filter(kept).with_columns(changed), own, mine, len(known)
 
 
 def _compared(
