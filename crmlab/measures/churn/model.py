@@ -13,7 +13,8 @@ import polars as pl
 
 from crmlab.errors import InputError
 from crmlab.measures.churn.covariates import COVARIATES
-from crmlab.measures.churn.hazards import OF, Hazard, Training, fitted, incidence, left_out
+from crmlab.measures.churn.effects import Training, effects, left_out
+from crmlab.measures.churn.hazards import OF, Hazard, hazards, incidence
 from crmlab.measures.churn.landmarking import OUTCOME, as_known, number
 from crmlab.measures.churn.recalibration import Calibration, calibrate, calibrated, concordance
 from crmlab.measures.churn.training import MOST_ROWS, Span, enough, month_end, span, training, usable
@@ -117,12 +118,12 @@ def fit(
     values = rows.select(kept)
     center = values.mean().to_numpy()[0].astype(np.float64)
     data = Training(rows, kept, center, len(kinds) + 1, months.horizons[-1])
-    hazards, table = fitted(data, n_each, policy.leaving.least_events)
-    table = pl.concat([table, left_out(why, [cause for cause, n in n_each.items() if n])])
+    found, table = effects(data, n_each, policy.leaving.least_events)
+    table = pl.concat([table, left_out(why, n_each)])
     lowest, highest = (values.select(end).to_numpy()[0] for end in (pl.all().min(), pl.all().max()))
     bare = Fit(
         at, month_end(months.until), months.horizons, kept, why, kinds, n_each, center, lowest, highest,
-        np.zeros((len(kinds) + 1, len(kept))), hazards, {}, table, pl.DataFrame(schema=QUALITY),
+        np.zeros((len(kinds) + 1, len(kept))), hazards(data, found), {}, table, pl.DataFrame(schema=QUALITY),
     )  # fmt: skip
     return _brought(_with_means(bare, known.filter(pl.col("month") == at)), known, months, policy)
 
@@ -178,7 +179,9 @@ def coefficients(fit: Fit) -> pl.DataFrame:
         cause, covariate; hazard_ratio for 1 more of the covariate (`covariates.COVARIATES` says what 1 is), lower and
         upper (95 %, the months of a customer taken together), p; n_events (customers who left so), is_shared (too few
         left so: the coefficients are those of all causes together); early, late (hazard ratios in both halves of the
-        follow-up), is_proportional (null: cannot tell), advice. Where hazard_ratio is null, advice says why.
+        follow-up), is_proportional (whether they are near enough to each other; null: cannot tell), split_at (months up
+        to which the model uses early, and late from then on: where one covariate of the cause is not proportional;
+        null: it uses hazard_ratio), advice. Where hazard_ratio is null, advice says why.
     """
     return fit.coefficients
 

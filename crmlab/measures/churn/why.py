@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from crmlab.measures.churn.hazards import incidence
+from crmlab.measures.churn.hazards import shares
 from crmlab.measures.churn.model import Fit, centred, chunks, usable_rows
 from crmlab.measures.churn.phrases import signed, texts
 
@@ -14,7 +14,8 @@ def reasons(fit: Fit, customers: pl.DataFrame, top: int | None = None) -> pl.Dat
     Answers: why this customer?
 
     The mean is that of the customer's kind, of everyone where the kind is small. Causes count by their share of the
-    customer's probability, at the longest horizon. Contributions of a customer add to the difference of the log hazard,
+    customer's probability, at the longest horizon, and so do early and late months where a cause has coefficients for
+    each. Contributions of a customer add to the difference of the log hazard,
     so weighted, from that of a customer who is the mean.
 
     Parameters
@@ -85,8 +86,8 @@ def told(fit: Fit, customers: pl.DataFrame, top: int = 3, least: float = 0.05) -
 
 
 def _contributions(fit: Fit, rows: pl.DataFrame) -> np.ndarray:
+    """Rows × covariates."""
     x, values, stratum = centred(fit, rows)
-    found = incidence(fit.hazards, x, values, stratum, fit.horizons[-1:])[fit.horizons[-1]][:, :-1]
-    total = found.sum(axis=1, keepdims=True)
-    share = np.divide(found, total, out=np.zeros_like(found), where=total > 0)
-    return share @ np.array([of.beta for of in fit.hazards[:-1]]) * (values - fit.means[stratum])
+    early, late = shares(fit.hazards, x, values, stratum, fit.horizons[-1])
+    beta = np.array([of.effects.beta for of in fit.hazards[:-1]])
+    return (early @ beta[:, 0] + late @ beta[:, 1]) * (values - fit.means[stratum])
