@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import date
 
 import polars as pl
@@ -15,6 +16,7 @@ from scipy.stats import binom
 import crmlab as crm
 from crmlab import InputError
 from crmlab.mart import ledger
+from crmlab.mart.snapshot import FORMAT, POINTER, SNAPSHOTS
 from crmlab.policy.rules import Worklist
 
 RULE = Worklist(save_rate=200_000, cost=3_000, calls=20, control_share=500_000, read_out_months=3, maturing_days=90)
@@ -99,6 +101,8 @@ def test_a_mart_built_again_keeps_its_ledger(sample_bank, sample_mart, tmp_path)
         (calls().drop("rank", "expected"), "A", "The list A lacks rank, expected"),
         (pl.concat([calls(), calls(2)]), "A", r"4 of 8 rows of the list A name a customer twice \(first: C0\)"),
         (calls().with_columns(customer_no=pl.lit(None, pl.String)), "A", "6 of 6 rows of the list A name no customer"),
+        (calls().with_columns(pl.col("rank").cast(pl.String)), "A", "rank of the list A is String"),
+        (calls().drop("customer_no").rename({"customer_id": "customer_no"}), "A", "customer_no of the list A is Int64"),
         (calls(), " .. ", "The list has no name"),
         (calls(), "A" * 121, "has 121 characters. Use at most 120"),
     ],
@@ -192,6 +196,18 @@ def test_there_is_no_mart(tmp_path):
         write(tmp_path / "absent")
     with pytest.raises(InputError, match="There is no mart in"):
         ledger.issue(tmp_path, calls(), name="A")
+
+
+def test_day_and_rules_are_those_of_the_mart(tmp_path):
+    manifest = {"format": FORMAT, "as_of": "2024-03-31", "worklist": asdict(RULE), "confirm_months": 2}
+    (tmp_path / POINTER).write_text("one")
+    (tmp_path / SNAPSHOTS / "one").mkdir(parents=True)
+    (tmp_path / SNAPSHOTS / "one" / "manifest.json").write_text(json.dumps(manifest))
+    assert ledger.issue(tmp_path, calls(), name="March calls").equals(write(tmp_path / SNAPSHOTS))
+    del manifest["confirm_months"]
+    (tmp_path / SNAPSHOTS / "one" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="does not tell its rules for lists"):
+        ledger.issue(tmp_path, calls(), name="April calls")
 
 
 @pytest.mark.parametrize("damage", ["cut", "other", "renamed"])

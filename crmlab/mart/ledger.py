@@ -219,6 +219,9 @@ def _usable(rows: pl.DataFrame, name: str) -> None:
         raise InputError(f"The list {name} lacks {', '.join(absent)}. Issue the calls of worklist.call_list.")
     if rows.is_empty():
         raise InputError(f"The list {name} is empty: nobody would be called. Widen the selection.")
+    for column in ("customer_no", "rank", "probability", "expected"):
+        if (rows.schema[column] == pl.String) != (column == "customer_no"):
+            raise InputError(f"{column} of the list {name} is {rows.schema[column]}. Only customer_no is text.")
     if n := rows["customer_no"].null_count():
         raise InputError(f"{n} of {len(rows)} rows of the list {name} name no customer. Leave them out.")
     again = rows["customer_no"].is_duplicated()
