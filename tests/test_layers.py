@@ -20,7 +20,7 @@ PACKAGE = ROOT / "crmlab"
 PURE = {
     "measures.movement", "measures.concentration", "measures.completeness", "measures.funnel", "measures.segments",
     "measures.transitions", "measures.uncertainty", "measures.spending", "measures.channels", "measures.maturity",
-    "measures.churn.worklist", "measures.churn.winback",
+    "measures.churn.worklist", "measures.churn.followup", "measures.churn.winback",
 }  # fmt: skip
 # A module belongs to the room with the longest matching prefix. What a room may import, itself and errors always:
 MAY_IMPORT = {
@@ -49,7 +49,8 @@ MAY_IMPORT = {
     "measures.channels": {"measures.given", "measures.uncertainty", "policy"},
     "measures.uncertainty": set(),
     "measures.maturity": {"measures.given", "measures.uncertainty", "policy"},
-    "measures.churn.worklist": {"measures.given", "measures.uncertainty", "policy"},
+    "measures.churn.worklist": {"measures.given", "measures.uncertainty", "measures.churn.followup", "policy"},
+    "measures.churn.followup": {"measures.given", "measures.uncertainty"},
     "measures.churn.winback": {"measures.given", "measures.uncertainty", "policy"},
     "measures.transitions": {"measures.given", "measures.uncertainty"},
     "measures.history": {"measures.given", "measures.months"},

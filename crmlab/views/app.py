@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from crmlab.errors import InputError
 from crmlab.mart import snapshot
 from crmlab.views import theme
-from crmlab.views.pages import customer, landing, overview, segments, worth
+from crmlab.views.pages import customer, landing, overview, retention, segments, worth
 from crmlab.views.parts import SHEET, Reader, block, sentence
 from crmlab.views.words import word
 
@@ -28,6 +28,7 @@ PAGES: dict[str, Callable[..., ipywidgets.Widget]] = {
     "overview": overview.page,
     "worth": worth.page,
     "segments": segments.page,
+    "retention": retention.page,
     SHEET: customer.page,
     "landing": landing.page,
 }

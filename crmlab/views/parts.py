@@ -145,6 +145,17 @@ def sentence(text: str) -> ipywidgets.HTML:
     return ipywidgets.HTML(f'<p class="crmlab-sentence" role="status">{escape(text)}</p>')
 
 
+def small_table(head: Iterable[str], rows: Iterable[tuple], kinds: str) -> str:
+    """A small table as HTML; `kinds` says t for text and n for a number, by column."""
+
+    def line(tag: str, cells: Iterable[str]) -> str:
+        return "".join(f'<{tag} class="{kind}">{cell}</{tag}>' for cell, kind in zip(cells, kinds, strict=True))
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    table = f'<table class="crmlab-small"><thead><tr>{line("th", head)}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll">{table}</div>'
+
+
 def button(key: str, of: ipywidgets.Widget, nothing: object) -> ipywidgets.Button:
     """A button that lets go of what is chosen in a figure or a list, and cannot be pressed while nothing is."""
     made = ipywidgets.Button(description=word(key), disabled=of.value == nothing).add_class("crmlab-button")

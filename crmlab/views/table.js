@@ -15,7 +15,7 @@ function save(content, bytes) {
 function render({ model, el }) {
   const words = model.get("words");
   const head = model.get("head");
-  const numeric = new Set(["money", "change", "count"]);
+  const numeric = new Set(["money", "change", "count", "percent"]);
   const ask = (change) => {
     model.set("ask", { ...model.get("ask"), ...change });
     model.save_changes();

@@ -62,6 +62,23 @@ EVENTS = {  # in the order of their telling: with the customer, their money, the
     "matured": "#ddcc77",
     "closed": "#5d6b7a",
 }
+CAUSES = {  # of leaving, in the order of their telling; who died, merged or repaid did not leave us, which is quiet
+    "closure": "#cc3311",
+    "run-off": "#ee7733",
+    "maturity": "#0077bb",
+    "salary": "#aa3377",
+    "death": "#5d6b7a",
+    "merger": "#8a8a8a",
+    "repaid": "#a9bccd",
+}
+METHODS = {  # of finding who leaves: what is tried, the simple rules it must beat, and chance
+    "worklist": "#1f5f8b",
+    "probability": "#33bbee",
+    "model": "#1f5f8b",
+    "fell most in money": "#ee7733",
+    "fell most in share": "#ddaa33",
+    "random": "#8a8a8a",
+}
 KINDS = ("#332288", "#117733", "#aa4499", "#997700")
 TWO = ("#004488", "#ddaa33")  # two groups side by side, apart in print too
 UP, DOWN = "#0077bb", "#ee7733"
@@ -274,6 +291,18 @@ def _seen(traces: list[dict]) -> list[dict]:
 def clickable(height: int, traces: Iterable[dict], **layout: object) -> go.Figure:
     """A figure whose points can be clicked, and nothing else done to it."""
     return figure(height, traces, clickmode="event", dragmode=False, hovermode="closest", **layout)
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A colour that what lies behind it shines through.
+
+    Examples
+    --------
+    >>> faded("#1f5f8b", 0.15)
+    'rgba(31,95,139,0.15)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
 
 
 def title(text: str) -> dict:

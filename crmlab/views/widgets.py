@@ -91,8 +91,8 @@ def tile(label: str, value: str, note: str, changes: Mapping[str, str], is_small
 class Column:
     """A column of a list: its name in the frame and how its values are written.
 
-    `form` is text, dot (text with its colour), named (through the catalogue), count, money, change (signed money),
-    date or flag.
+    `form` is text, prose (text of several lines), dot (text with its colour), named (through the catalogue), count,
+    money, change (signed money), percent (of a share), date or flag.
     """
 
     name: str
@@ -115,6 +115,8 @@ class Column:
             return "–"
         if self.form in ("money", "change"):
             return theme.full(value / 10**digits, signed=self.form == "change")
+        if self.form == "percent":
+            return f"{value * 100:.1f}"
         if self.form == "count":
             return theme.whole(value)
         if self.form == "flag":
@@ -279,12 +281,14 @@ MONEY = (
     *("aum", "loans", "deposits", "monetary"),
     *("contribution", "amount", "closing", "average", "deviation", "missing", "above"),
 )
+SHARES = ("probability",)  # told as per cent
 
 
 def download(frame: pl.DataFrame, kind: str, digits: int) -> tuple[bytes, str]:
     """A list as the bytes of a file and their media type.
 
-    Money columns are in major units. A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    Money columns are in major units, probabilities in per cent. A text that a spreadsheet would take for a formula
+    gets an apostrophe before it.
 
     Examples
     --------
@@ -297,6 +301,7 @@ def download(frame: pl.DataFrame, kind: str, digits: int) -> tuple[bytes, str]:
     safe = frame.drop("customer_id", strict=False).with_columns(
         pl.when(formula).then("'" + pl.col(pl.String)).otherwise(pl.col(pl.String)).name.keep(),
         pl.col(money) / 10**digits,
+        pl.col([name for name in frame.columns if name.startswith(SHARES)]) * 100,
     )
     listed = safe.rename(lambda name: word(f"column.{name}"))
     if kind == "xlsx":

@@ -8,6 +8,7 @@ import polars as pl
 
 from crmlab.measures.transitions import UNKNOWN
 from crmlab.views import theme
+from crmlab.views.parts import small_table
 from crmlab.views.segments import moves
 from crmlab.views.segments.naming import group_name, told_months
 from crmlab.views.segments.tables import Tables
@@ -66,7 +67,7 @@ def legend(tables: Tables, **chosen: str) -> str:
     head = [
         word(f"segments.legend_{name}", currency=mart.base_currency) for name in ("segment", "n", "aum", "means", "do")
     ]
-    return _table(head, rows, "tnntt")
+    return small_table(head, rows, "tnntt")
 
 
 def wins(tables: Tables, **chosen: str) -> str:
@@ -83,7 +84,7 @@ def wins(tables: Tables, **chosen: str) -> str:
     of = (word("segments.newcomers"), word("segments.of_customers"))
     wins, cost = word("segments.funnel_wins"), word("segments.funnel_cost", currency=tables.mart.base_currency)
     head = ["", *(f"{who}<br><small>{what}</small>" for who in of for what in (wins, cost))]
-    return _table(head, rows, "tnnnn")
+    return small_table(head, rows, "tnnnn")
 
 
 def compared(tables: Tables, first: str, second: str, **chosen: str) -> str:
@@ -206,14 +207,3 @@ def _size(one: dict, digits: int) -> Iterable[str]:
 
 def _money(tables: Tables, minor: int) -> str:
     return f"{tables.mart.base_currency} {theme.money(minor, tables.mart.minor_digits)}"
-
-
-def _table(head: Iterable[str], rows: Iterable[tuple], kinds: str) -> str:
-    """A small table; `kinds` says t for text and n for a number, by column."""
-
-    def line(tag: str, cells: Iterable[str]) -> str:
-        return "".join(f'<{tag} class="{kind}">{cell}</{tag}>' for cell, kind in zip(cells, kinds, strict=True))
-
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    table = f'<table class="crmlab-small"><thead><tr>{line("th", head)}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="scroll">{table}</div>'

@@ -1,8 +1,8 @@
 """All words of the pages, by key, so that a second language can stand beside the first."""
 
-from crmlab.views.words import app, customer, landing, overview, segments, worth
+from crmlab.views.words import app, customer, landing, overview, retention, segments, worth
 
-WORDS = {"en": app.EN | overview.EN | segments.EN | worth.EN | customer.EN | landing.EN}
+WORDS = {"en": app.EN | overview.EN | segments.EN | retention.EN | worth.EN | customer.EN | landing.EN}
 UNITS = {"en": ((1e9, "bn"), (1e6, "m"), (1e3, "k"))}
 LANGUAGE = "en"
 

@@ -1,0 +1,80 @@
+"""What makes leaving more or less likely."""
+
+import math
+
+import plotly.graph_objects as go
+import polars as pl
+
+from crmlab.views import theme
+from crmlab.views.words import named, word
+
+ROW, ROOM = 27, 76  # pixels
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+def dots(frame: pl.DataFrame) -> go.Figure:
+    """A dot a covariate with its interval: right of the line more leave, left of it fewer.
+
+    Parameters
+    ----------
+    frame
+        covariate, hazard_ratio, lower, upper, is_proportional, advice.
+    """
+    if not frame.height:
+        return theme.sentence(word("retention.no_model"), 240)
+    rows = frame.sort("hazard_ratio")
+    names = [named("covariate", name) for name in rows["covariate"]]
+    ends = [math.log10(one) for one in (min(rows["lower"].min(), 0.5), max(rows["upper"].max(), 2))]
+    hollow = [not one for one in rows["is_proportional"]]
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": rows["hazard_ratio"].to_list(),
+        "y": names,
+        "marker": {
+            "size": 10,
+            "color": ["white" if one else _colour(row) for one, row in zip(hollow, rows.to_dicts(), strict=True)],
+            "line": {"width": 2, "color": [_colour(row) for row in rows.to_dicts()]},
+        },
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": (rows["upper"] - rows["hazard_ratio"]).to_list(),
+            "arrayminus": (rows["hazard_ratio"] - rows["lower"]).to_list(),
+            "color": theme.QUIET,
+            "thickness": 1.5,
+            "width": 0,
+        },
+        "hovertext": [_hover(row) for row in rows.to_dicts()],
+        "hoverinfo": "text",
+    }
+    return theme.figure(
+        ROOM + ROW * rows.height,
+        [trace],
+        dragmode=False,
+        hovermode="closest",
+        showlegend=False,
+        shapes=[{"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": theme.QUIET}}],
+        xaxis={
+            "type": "log",
+            "range": [ends[0] - 0.05, ends[1] + 0.05],
+            "tickvals": TICKS,
+            "ticktext": [f"×{one:g}" for one in TICKS],
+            "title": theme.title(word("retention.hazard_axis")),
+            "showgrid": True,
+            "gridcolor": theme.RULE,
+        },
+        yaxis={"range": [-0.7, rows.height - 0.3]},
+    )
+
+
+def _colour(row: dict) -> str:
+    if row["lower"] <= 1 <= row["upper"]:
+        return theme.OTHER
+    return theme.DOWN if row["hazard_ratio"] > 1 else theme.UP
+
+
+def _hover(row: dict) -> str:
+    told = {name: f"{row[name]:.2f}" for name in ("hazard_ratio", "lower", "upper")}
+    text = word("retention.hazard_hover", name=named("covariate", row["covariate"]), **told)
+    return f"{text}<br>{row['advice']}" if row["advice"] else text

@@ -1,0 +1,309 @@
+"""What `retention` says in words and small tables; pure functions of numbers, HTML out."""
+
+from html import escape
+
+import polars as pl
+
+from crmlab.measures.churn import worklist
+from crmlab.views import theme
+from crmlab.views.parts import small_table
+from crmlab.views.retention import fate, maturing
+from crmlab.views.retention.draw import MOST_CURVES, MOST_MANAGERS
+from crmlab.views.retention.tables import MILLION, Tables
+from crmlab.views.words import named, word
+
+SAVE_RATES = (0.5, 1.5)  # of the one in force, to show what hangs on it
+REASONS = {
+    "money already going": "going", "held out earlier": "held", "cannot tell": "unknown", "earns nothing": "gain",
+    "not worth the call": "gain", "no call left": "capacity",
+}  # fmt: skip
+SLOPE_OFF = 0.1
+
+
+def count(tables: Tables, **chosen: str) -> str:
+    """How many customers the filters leave."""
+    n, of = tables.page("roster", **chosen).height, tables.mart.page("roster").height
+    words = word("filter.count", n=theme.whole(n), of=theme.whole(of)) if n else word("filter.none")
+    return f'<span class="crmlab-count" role="status">{words}</span>'
+
+
+def finding(tables: Tables, horizon: int, capacity: int, n_lists: int, **chosen: str) -> str:
+    """How many will leave, with how much, how much of it the list holds; whether the list is any good."""
+    found = tables.called(horizon, capacity, n_lists, **chosen)
+    if found is None:
+        return f'<div class="told"><p>{_nobody(tables)}</p></div>'
+    scores = tables.scores(**chosen).filter(pl.col("state_of_watch") == "at risk")
+    lost = pl.col(f"p{horizon}") * pl.col("aum")
+    n_leave, money = scores.select(n=pl.col(f"p{horizon}").sum(), money=lost.sum()).row(0)
+    held = found.calls.select((pl.col("probability") * pl.col("aum")).sum()).item()
+    key = "retention.lead" if found.calls.height else "retention.lead_no_calls"
+    lead = word(
+        key,
+        horizon=horizon,
+        n=theme.whole(scores.height),
+        n_leave=_about(n_leave),
+        money=_money(tables, round(money)),
+        n_called=theme.whole(found.calls.height),
+        share=theme.share(held / money if money > 0 else None),
+    )
+    told = [
+        verdict(tables, horizon),
+        fate.last(tables, n_lists),
+        _going(tables, found),
+        _assumed(tables, horizon, capacity, n_lists, **chosen),
+        untested(tables),
+    ]
+    items = "".join(f"<li>{one}</li>" for one in told if one)
+    return f'<div class="told"><p>{lead}</p><ul>{items}</ul></div>'
+
+
+def left_out(tables: Tables, horizon: int, capacity: int, n_lists: int, **chosen: str) -> str:
+    """How many are not on the list, and why."""
+    found = tables.called(horizon, capacity, n_lists, **chosen)
+    if found is None:
+        return ""
+    by = found.left_out.with_columns(pl.col("reason").cast(pl.String).replace_strict(REASONS, default=None))
+    sums = dict(by.drop_nulls("reason").group_by("reason", maintain_order=True).agg(pl.col("n").sum()).rows())
+    parts = [
+        word(f"retention.left_{reason}", n=f"<b>{theme.whole(n)}</b>", capacity=capacity)
+        for reason, n in sorted(sums.items(), key=lambda one: -one[1])
+        if n
+    ]
+    text = word("retention.left_out", parts="; ".join(parts) or word("retention.left_nobody"))
+    return f'<p class="crmlab-reading">{text}</p>'
+
+
+def untested(tables: Tables) -> str:
+    """Which horizons are not offered, and why."""
+    if not tables.untested:
+        return ""
+    horizons = ", ".join(word("retention.months", n=months) for months in sorted(tables.untested))
+    why = escape(" ".join(dict.fromkeys(tables.untested.values())))
+    return f'<span title="{why}">{word("retention.untested", horizons=horizons)}</span>'
+
+
+def verdict(tables: Tables, horizon: int) -> str:
+    """Whether the model beats the simple rule, in plain words."""
+    found = tables.trial("verdict", horizon)
+    if not found.height:
+        return word("retention.no_verdict")
+    row = found.row(0, named=True)
+    points = {name: theme.points(row[name]) for name in ("difference", "lower", "upper")}
+    key = "better" if row["is_better"] else "worse" if (row["upper"] or 0) < 0 else "not_better"
+    return word(f"retention.{key}", rule=named("method", row["method"]).lower(), **points)
+
+
+def trusted(tables: Tables, horizon: int) -> str:
+    """The verdict, and on what it rests."""
+    found = tables.trial("verdict", horizon)
+    if not found.height:
+        return f'<p class="crmlab-sentence">{word("retention.no_trial")}</p>'
+    row = found.row(0, named=True)
+    rests = word("retention.rests", n=theme.whole(row["n"]), n_events=theme.whole(row["n_events"]), horizon=horizon)
+    return f'<p class="crmlab-verdict">{verdict(tables, horizon)}</p><p class="crmlab-reading">{rests}</p>'
+
+
+def calibrated(tables: Tables, horizon: int) -> str:
+    """How far what is told is off."""
+    found = tables.trial("verdict", horizon)
+    if not found.height:
+        return ""
+    row = found.row(0, named=True)
+    slopes = {"slope": "slope", "lower": "slope_lower", "upper": "slope_upper"}
+    told = {name: "–" if row[column] is None else f"{row[column]:.2f}" for name, column in slopes.items()}
+    text = word("retention.calibrated", ici=theme.points(row["ici"]).lstrip("+"), **told)
+    if row["slope_upper"] is not None and row["slope_upper"] < 1:
+        text += " " + word("retention.too_bold")
+    elif row["slope_lower"] is not None and row["slope_lower"] > 1:
+        text += " " + word("retention.too_timid")
+    return f'<p class="crmlab-reading">{text}</p>'
+
+
+def captured(tables: Tables, horizon: int) -> str:
+    """What the calls of the bank would have held, by method."""
+    found = tables.trial("gains", horizon)
+    if not found.height:
+        return ""
+    at = found.filter((pl.col("budget") - tables.budget).abs() == (pl.col("budget") - tables.budget).abs().min())
+    shares = dict(at.select("method", "share_of_money").rows())
+    parts = [
+        word("retention.gains_part", method=named("method", method).lower(), share=theme.share(shares[method]))
+        for method in theme.METHODS
+        if method in shares
+    ]
+    text = word("retention.gains_at", budget=theme.share(at["budget"][0]), parts=" · ".join(parts))
+    return f'<p class="crmlab-reading">{text}</p>'
+
+
+def accuracy(tables: Tables, horizon: int) -> str:
+    """AUC and Brier of the model and of the simple rules at the end of the horizon."""
+    found = tables.trial("accuracy", horizon)
+    if not found.height:
+        return ""
+    month = found["month"].max()
+    rows = [
+        (
+            named("method", row["method"]),
+            "–" if row["auc"] is None else f"{row['auc']:.2f} <small>{row['lower']:.2f}–{row['upper']:.2f}</small>",
+            "–" if row["brier"] is None else f"{row['brier']:.4f} <small>{row['brier_base']:.4f}</small>",
+        )
+        for row in found.filter(pl.col("month") == month).iter_rows(named=True)
+    ]
+    head = [
+        word("retention.accuracy_method", months=month),
+        word("retention.accuracy_auc"),
+        word("retention.accuracy_brier"),
+    ]
+    return small_table(head, rows, "tnn")
+
+
+def chosen_one(tables: Tables, customer: str | None, horizon: int | None) -> str:
+    """Who was chosen: how likely, by what, with how much."""
+    score = tables.score_of(customer)
+    if score is None:
+        return f'<p class="crmlab-reading">{word("retention.nobody_chosen")}</p>'
+    text = word(
+        "retention.chosen",
+        customer=escape(customer),
+        probability=theme.share(score.get(f"p{horizon}")),
+        horizon=horizon,
+        money=_money(tables, score["aum"]),
+    )
+    causes = [
+        word("retention.chosen_cause", cause=named("cause", cause).lower(), share=theme.share(score[cause]))
+        for cause in sorted((c for c in theme.CAUSES if score.get(c)), key=lambda one: -score[one])
+    ]
+    if causes and horizon == tables.main:
+        text += "<br>" + word("retention.chosen_causes", causes=", ".join(causes))
+    return f'<p class="crmlab-reading">{text}{_life(tables, score["customer_id"])}</p>'
+
+
+def overlap(tables: Tables) -> str:
+    """How the clauses of leaving agree."""
+    found = tables.mart.page("overlap")
+    others = [name for name in found.columns if name in theme.CAUSES or name == "dormancy"]
+    rows = [
+        (
+            named("cause", row["clause"]),
+            theme.whole(row["n"]),
+            _between(row),
+            *("" if name == row["clause"] else theme.whole(row[name]) for name in others),
+        )
+        for row in found.iter_rows(named=True)
+    ]
+    head = [word(f"retention.overlap_{name}") for name in ("clause", "n", "rate")]
+    also = [word("retention.overlap_also", clause=named("cause", name).lower()) for name in others]
+    return small_table([*head, *also], rows, "tnn" + "n" * len(others))
+
+
+def curves(tables: Tables, by: str, kind: str = "") -> str:
+    """What the picture leaves out."""
+    n = tables.curves(by, kind)["group"].n_unique()
+    parts = [word("retention.curves_most", n=MOST_CURVES, of=n)] if n > MOST_CURVES else []
+    return f'<p class="crmlab-reading">{" ".join(parts)}</p>' if parts else ""
+
+
+def coming(tables: Tables, **chosen: str) -> str:
+    """What matures, and how much of it is expected to stay."""
+    rows = tables.coming(**chosen)
+    if not rows.height:
+        return ""
+    known = rows.filter(pl.col("probability").is_not_null())
+    stays = known.select((pl.col("amount") * pl.col("probability")).sum()).item()
+    text = word(
+        "retention.calendar_told",
+        n=theme.whole(rows.height),
+        amount=_money(tables, rows["amount"].sum()),
+        stays=_money(tables, round(stays)) if known.height else "–",
+    )
+    if known.height < rows.height:
+        text += " " + word("retention.calendar_unknown", n=theme.whole(rows.height - known.height))
+    return f'<p class="crmlab-reading">{text}</p>'
+
+
+def kept(tables: Tables, **chosen: str) -> str:
+    """What to mind of the managers' rates."""
+    found, parts = tables.kept(**chosen), []
+    if found.height > MOST_MANAGERS:
+        parts.append(word("retention.kept_rest", n=found.height - MOST_MANAGERS))
+    if found.height:
+        parts.append(word("retention.kept_small", n=maturing.SMALL))
+    return f'<p class="crmlab-reading">{" ".join(parts)}</p>'
+
+
+def returned(tables: Tables) -> str:
+    """How often, and how much, money came back, by cause."""
+    found = tables.mart.page("returned")
+    spans = found["months"].unique().sort().to_list()
+    rows = []
+    for cause in (one for one in theme.CAUSES if one in set(found["cause"])):
+        mine = {row["months"]: row for row in found.filter(pl.col("cause") == cause).iter_rows(named=True)}
+        cells = [cell for months in spans for cell in _back(mine.get(months))]
+        rows.append((named("cause", cause), theme.whole(max(row["n"] for row in mine.values())), *cells))
+    head = [word("retention.returned_cause"), word("retention.returned_n")]
+    for months in spans:
+        head += [word("retention.returned_rate", months=months), word("retention.returned_back")]
+    return small_table(head, rows, "tn" + "nn" * len(spans)) if rows else ""
+
+
+def _back(row: dict | None) -> tuple[str, str]:
+    if row is None or not row["n"] or row["rate"] is None:
+        return "–", "–"
+    cells = _between(row), theme.share(row["back"] / row["lost"] if row["lost"] else None)
+    return cells if row["n"] >= maturing.SMALL else tuple(f'<span class="is-faint">{cell}</span>' for cell in cells)
+
+
+def _between(row: dict) -> str:
+    """A rate with its interval."""
+    ends = f"{theme.share(row['lower'])}–{theme.share(row['upper'])}".replace(" %–", "–")
+    return f'<span class="is-whole">{theme.share(row["rate"])} <small>{ends}</small></span>'
+
+
+def _nobody(tables: Tables) -> str:
+    if tables.horizons:
+        return word("retention.lead_none")
+    return word("retention.no_horizon", why=escape(" ".join(dict.fromkeys(tables.untested.values()))))
+
+
+def _going(tables: Tables, found: worklist.CallList) -> str:
+    n = found.unconfirmed.height
+    if not n:
+        return ""
+    months = tables.mart.manifest.get("confirm_months", 2)
+    money = _money(tables, found.unconfirmed["aum"].sum())
+    return word("retention.going", n=theme.whole(n), money=money, months=months)
+
+
+def _assumed(tables: Tables, horizon: int, capacity: int, n_lists: int, **chosen: str) -> str:
+    rate = tables.rules.save_rate / MILLION
+    tried = [round(rate * times, 6) for times in SAVE_RATES]
+    scores, held = tables.scores(**chosen), tables.held(n_lists)
+    found = worklist.sensitivity(scores, tables.rules, horizon, capacity, tried, held)
+    ways = [
+        word("retention.assumed_way", rate=theme.share(row["save_rate"]), n=theme.whole(row["n"]),
+             gain=_money(tables, row["expected"]))
+        for row in found.filter(pl.col("case") != "half as long").iter_rows(named=True)
+    ]  # fmt: skip
+    return word("retention.assumed", rate=theme.share(rate), ways=_sentence("; ".join(ways)))
+
+
+def _life(tables: Tables, customer_id: int) -> str:
+    found = tables.mart.of("life_values", customer_id)
+    if not found.height or found["value"][0] is None:
+        return ""
+    row = found.row(0, named=True)
+    told = {name: _money(tables, row[name]) for name in ("value", "lower", "upper")}
+    return "<br>" + word("retention.life", months=tables.mart.manifest["life_value"]["months"], **told)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _about(n: float) -> str:
+    """An expected number of customers: whole, but from 0 to 10 with one digit."""
+    return f"{n:.1f}" if n < 10 else theme.whole(round(n))
+
+
+def _money(tables: Tables, minor: int | None) -> str:
+    return f"{tables.mart.base_currency} {theme.money(minor, tables.mart.minor_digits)}"
