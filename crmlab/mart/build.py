@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date
 from functools import partial
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from crmlab import policy as rules
 from crmlab.bank.check import check
 from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank, read
-from crmlab.mart import dealings
+from crmlab.mart import dealings, leaving
 from crmlab.mart.behaviour import Behaviour
 from crmlab.mart.pages import Pages
 from crmlab.mart.people import People
@@ -30,7 +31,7 @@ from crmlab.panel.calendar import month_ends
 MONTHLY = ("facts", "customers", "books", "contribution", "standing")  # tables of a file a month
 ROW_GROUP = 50_000  # rows that are read at least, where one customer is looked for
 ROOMS = ("policy", "bank", "panel", "measures", "mart")  # whose code decides what a snapshot holds
-LIBRARIES = ["crmlab", "polars", "narwhals", "duckdb", "dataframely", "scikit-learn"]
+LIBRARIES = ["crmlab", "polars", "narwhals", "duckdb", "dataframely", "scikit-learn", "lifelines", "numpy"]
 Progress = Callable[[str, int, int], None]
 
 
@@ -116,7 +117,7 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     events.write_parquet(folder / "events.parquet", row_group_size=ROW_GROUP)
     accounts.write_parquet(folder / "accounts.parquet", row_group_size=ROW_GROUP)
     dealings.identity(bank).write_parquet(folder / "identity.parquet", row_group_size=ROW_GROUP)
-    tables = _tables(folder, bank, pages, worth, people, progress)
+    tables, told = _tables(folder, bank, pages, worth, people, events, progress)
     for name, table in tables.items():
         _packed(table).write_ipc(folder / "pages" / f"{name}.arrow", compression="uncompressed")
     rows |= {"events": events.height, "accounts": accounts.height} | {
@@ -125,7 +126,7 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     facts = pl.scan_parquet(folder / "facts")
     report = check(bank, facts)
     manifest = json.dumps(
-        _manifest(bank, rows, report) | {"contribution": worth.coverage(facts)},
+        _manifest(bank, rows, report) | {"contribution": worth.coverage(facts), "leaving": told},
         indent=1,
         ensure_ascii=False,
         sort_keys=True,
@@ -135,9 +136,10 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
 
 
 def _tables(
-    folder: Path, bank: Bank, pages: Pages, worth: Worth, people: People, progress: Progress
-) -> dict[str, pl.DataFrame]:
-    """All page tables: those of customers' paths come first, since the others are told by segment and tier."""
+    folder: Path, bank: Bank, pages: Pages, worth: Worth, people: People, events: pl.DataFrame, progress: Progress
+) -> tuple[dict[str, pl.DataFrame], dict]:
+    """All page tables, and what the manifest says of leaving. Those of customers' paths come first, since the others
+    are told by segment and tier."""
     standing = people.standing()
     tiers = worth.tiers(standing)
     paths = people.paths(tiers[0])
@@ -154,7 +156,12 @@ def _tables(
     progress("behaviour", len(months), len(months))
     alike = clusters.fit(clusters.features(pl.concat(people.unbroken), *_written(folder)), bank.policy)
     known = [tables[name] for name in ("roster", "worth", "members")]
-    return tables | behaviour.tables(*known, marks, alike)
+    tables |= behaviour.tables(*known, marks, alike)
+    maturities = panel.maturities(pl.scan_parquet(folder / "facts"), bank).collect()
+    rows = pl.concat(people.unbroken)
+    about = leaving.Known(bank, rows, events, maturities, paths, tables["people"], tables["roster"])
+    gone, told = leaving.tables(about, progress)
+    return tables | gone, told
 
 
 def _written(folder: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
@@ -194,6 +201,9 @@ def _manifest(bank: Bank, rows: dict[str, int], report) -> dict:
         "bands": policy.rfm_bands,
         "least_effect": policy.profile.least_effect / MILLION,
         "settle_days": policy.funnel.settle_days,
+        "confirm_months": policy.churn.confirm_months,
+        "worklist": asdict(policy.worklist),
+        "life_value": asdict(policy.life_value),
         "versions": _versions(),
         "code_hash": _code(),
         "rows": rows,

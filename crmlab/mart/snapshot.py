@@ -11,7 +11,7 @@ import pyarrow.ipc
 
 from crmlab.errors import InputError, near_miss
 
-FORMAT = 3
+FORMAT = 4
 POINTER = "CURRENT"
 SNAPSHOTS = "snapshots"
 

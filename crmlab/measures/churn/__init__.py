@@ -10,13 +10,13 @@ from importlib import import_module
 _CONTENTS = {
     "definition": ("episodes", "overlap", "watch"),
     "landmarking": ("as_known", "landmarks"),
-    "model": ("coefficients", "fit", "probability", "quality"),
+    "model": ("Fit", "coefficients", "fit", "probability", "quality"),
     "why": ("reasons", "told"),
     "backtest": ("testable", "trial", "verdict"),
     "ranking": ("accuracy", "concordance"),
     "reliability": ("calibration",),
     "capture": ("gains", "lead_time"),
-    "worklist": ("call_list", "followed_up", "sensitivity"),
+    "worklist": ("call_list", "effects", "followed_up", "held_out", "sensitivity"),
     "winback": ("returns", "win_back_list"),
     "value": ("life_value",),
 }
