@@ -68,13 +68,18 @@ def told(rows: pl.DataFrame, *names: str) -> list[tuple]:
 
 @st.composite
 def banks(draw) -> tuple:
-    n, ids = draw(st.integers(2, 11)), draw(st.lists(st.integers(1, 40), min_size=1, max_size=6, unique=True))
+    n, ids = draw(st.integers(3, 12)), draw(st.lists(st.integers(1, 40), min_size=1, max_size=6, unique=True))
     day = st.dates(date(2023, 11, 1), MONTHS[n - 1])
     rows, happened, known = through(0, [100] * n), [], []
     for who in ids:
-        high, low = st.sampled_from([100, 100, 101, 60, 2]), st.sampled_from([0, 1, 19, 20, 25, -3, GONE])
-        fall = draw(st.integers(0, n + 3))
-        averages = [draw(low if fall <= i < fall + draw(st.integers(2, 9)) else high) for i in range(n)]
+        high, low = (
+            st.sampled_from([100, 100, 101, 60, 2]) if draw(st.integers(0, 4)) else st.just(0.5),
+            st.sampled_from([0, 1, 19, 20, 25, -3, GONE]),
+        )
+        fall, lasts, level = draw(st.integers(0, n + 3)), draw(st.integers(2, 9)), low
+        if draw(st.booleans()):
+            level = st.just(draw(low))
+        averages = [draw(level if fall <= i < fall + lasts else high) for i in range(n)]
         moved = draw(st.lists(st.sampled_from([0] * 6 + [-100_000, -6_000_000, 500_000]), min_size=n, max_size=n))
         more = {
             "own_transfer": moved,
@@ -97,10 +102,13 @@ def banks(draw) -> tuple:
                 )
             )
         ]
+        if averages[0] is not GONE and draw(st.integers(0, 3)) == 0:
+            last = max(i for i in range(n) if averages[i] is not GONE)
+            happened.append((who, MONTHS[last], "closed", "matured", "loans", DEC))
         happened += [(who, on, "opened", None, *draw(lines)) for on in draw(st.lists(day, max_size=2))]
         known += [
             (who, on, before, draw(st.sampled_from([0, 10, 25, 90])))
-            for on, before in draw(st.lists(st.tuples(day, st.sampled_from([0, 100])), max_size=2))
+            for on, before in draw(st.lists(st.tuples(day, st.sampled_from([0, 100, 100])), max_size=3))
             if on + timedelta(RULE.maturity_days) <= MONTHS[n - 1]
         ]
     rule = replace(

@@ -225,20 +225,31 @@ def _told(found: pl.DataFrame, past: History, rule: Churn) -> pl.DataFrame:
     ends = pl.Series(past.ends)
     is_cause = code.is_between(CLOSURE, REPAID)
     known = (pl.col("end") + rule.confirm_months).clip(upper_bound=len(ends) - 1)
-    rows = found.sort("customer_id", "episode").with_columns(
-        entry=pl.col("start") - pl.col("since"),
-        duration=pl.col("end") - pl.col("since") + 1,
-        event=code.is_between(CLOSURE, SALARY),
-        cause=pl.when(is_cause).then(code - 1).cast(pl.UInt8).cat.to(CAUSE),
-        starts_on=_at(ends, pl.col("start")),
-        ends_on=_at(ends, pl.col("end")),
-        known_on=pl.when(is_cause).then(_at(ends, known)),
-        seen_in=_at(ends, pl.col("start") - 1),
+    rows = (
+        _with_kind(found, past)
+        .sort("customer_id", "episode")
+        .with_columns(
+            entry=pl.col("start") - pl.col("since"),
+            duration=pl.col("end") - pl.col("since") + 1,
+            event=code.is_between(CLOSURE, SALARY),
+            cause=pl.when(is_cause).then(code - 1).cast(pl.UInt8).cat.to(CAUSE),
+            starts_on=_at(ends, pl.col("start")),
+            ends_on=_at(ends, pl.col("end")),
+            known_on=pl.when(is_cause).then(_at(ends, known)),
+        )
     )
-    kinds = pl.concat(past.rows, rechunk=False).select("customer_id", seen_in="month", kind="kind")
-    rows = rows.join(kinds, on=["customer_id", "seen_in"], how="left", maintain_order="left")
     lost = pl.when("event", pl.col("lost") != UNKNOWN).then("lost")
     return rows.with_columns(lost=lost).select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
+
+
+def _with_kind(found: pl.DataFrame, past: History) -> pl.DataFrame:
+    """The kind of each as the episode began: everybody had an account the month before."""
+    parts = [found.head(0).with_columns(kind=pl.lit(None, pl.String))]
+    for (start,), part in found.group_by("start"):
+        rows = past.rows[start - 1]
+        at = rows["customer_id"].search_sorted(part["customer_id"])
+        parts.append(part.with_columns(kind=rows["kind"].gather(at).cast(pl.String)))
+    return pl.concat(parts)
 
 
 def _at(values: pl.Series, number: pl.Expr) -> pl.Expr:
