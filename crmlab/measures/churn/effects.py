@@ -8,7 +8,7 @@ import polars as pl
 
 from crmlab.errors import InputError
 from crmlab.measures import cox
-from crmlab.measures.churn.training import OTHER, of_cause
+from crmlab.measures.churn.training import OTHER, Usual, of_cause
 from crmlab.measures.cox.ascent import Untold
 
 TABLE = {
@@ -23,6 +23,7 @@ class Training(NamedTuple):
 
     rows: pl.DataFrame  # as `training` gives them, with `stratum`
     kept: tuple[str, ...]
+    usual: dict[str, Usual]
     center: np.ndarray
     n_strata: int
     months: int
@@ -78,7 +79,7 @@ def left_out(why: dict[str, str], n_each: dict[str, int]) -> pl.DataFrame:
 def _fitted(data: Training, cause: str | None, n: int) -> tuple[Effects, pl.DataFrame]:
     """One cause, or all together, where no side of a yes or no is ruled out."""
     is_event = (pl.col("cause") == cause if cause else pl.col("cause") != OTHER).fill_null(False)
-    names, why, only = of_cause(data.rows, data.kept, is_event)
+    names, why, only = of_cause(data.rows, data.kept, is_event, data.usual)
     if not cause:
         why, only = why | dict.fromkeys(only, "nobody of one side left"), {}
     rows = data.rows.with_columns(event=is_event)

@@ -17,7 +17,7 @@ from crmlab.measures.churn.effects import Training, effects, left_out
 from crmlab.measures.churn.hazards import OF, Hazard, hazards, incidence
 from crmlab.measures.churn.landmarking import OUTCOME, as_known, number
 from crmlab.measures.churn.recalibration import Calibration, calibrate, calibrated, concordance
-from crmlab.measures.churn.training import MOST_ROWS, Span, enough, month_end, span, training, usable
+from crmlab.measures.churn.training import MOST_ROWS, Span, enough, month_end, span, training, usable, usual
 from crmlab.measures.given import named, required
 from crmlab.policy import Policy
 from crmlab.policy.departing import CAUSES
@@ -112,12 +112,13 @@ def fit(
     months = span(number(known["month"].min()), number(at), policy, horizons)
     rows = training(known, months, covariates)
     n_each = enough(rows, months, policy)
-    kept, why = usable(rows, covariates)
+    values_of = usual(rows, covariates)
+    kept, why = usable(rows, values_of)
     kinds = _large(rows, policy.leaving.least_events)
     rows = rows.with_columns(stratum=_stratum(kinds))
     values = rows.select(kept)
     center = values.mean().to_numpy()[0].astype(np.float64)
-    data = Training(rows, kept, center, len(kinds) + 1, months.horizons[-1])
+    data = Training(rows, kept, values_of, center, len(kinds) + 1, months.horizons[-1])
     found, table = effects(data, n_each, policy.leaving.least_events)
     table = pl.concat([table, left_out(why, n_each)])
     lowest, highest = (values.select(end).to_numpy()[0] for end in (pl.all().min(), pl.all().max()))

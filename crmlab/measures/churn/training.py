@@ -10,7 +10,7 @@ from crmlab.errors import InputError
 from crmlab.policy import Policy
 from crmlab.policy.departing import CAUSES
 
-MOST_ROWS = 3_000_000  # beyond, of those who stayed only every so many customers is taken, and counts for so many
+MOST_ROWS = 1_000_000  # beyond, of those who stayed only every so many customers is taken, and counts for so many
 LEAST_APART = 20  # customers: a covariate in which fewer differ from all others tells nothing
 LEAST_LEAVERS = 5  # of a cause, on each side of a yes or no
 SURE = 10  # leavers of a cause due on one side of a yes or no, and none came: nobody there leaves so
@@ -117,41 +117,66 @@ def enough(rows: pl.DataFrame, months: Span, policy: Policy) -> dict[str, int]:
     return n_each
 
 
-def usable(rows: pl.DataFrame, covariates: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
+class Usual(NamedTuple):
+    """A covariate's most frequent value."""
+
+    value: float
+    other: float | None  # the only other one, of a yes or no
+    share: float  # of the time at risk with other values
+    n_apart: int  # customers with other values
+
+
+def usual(rows: pl.DataFrame, covariates: tuple[str, ...]) -> dict[str, Usual]:
+    """Each covariate's most frequent value, and how many have others."""
+    found, n_rows = {}, rows.select((pl.col("duration") * pl.col("weight")).sum()).item()
+    for name in covariates:
+        counts = rows[name].value_counts(sort=True).sort("count", name, descending=[True, False])
+        value = counts[name][0]
+        apart = rows.lazy().filter(pl.col(name) != value)
+        n, time = apart.select(
+            pl.col("customer_id").n_unique(), (pl.col("duration") * pl.col("weight")).sum().alias("time")
+        ).collect().row(0)  # fmt: skip
+        found[name] = Usual(value, counts[name][1] if len(counts) == 2 else None, time / n_rows, n)
+    return found
+
+
+def usable(rows: pl.DataFrame, known: dict[str, Usual]) -> tuple[tuple[str, ...], dict[str, str]]:
     """The covariates that tell customers apart, and why the others do not."""
-    left_out = {name: why for name in covariates if (why := _flat(rows, name))}
-    kept = [name for name in covariates if name not in left_out]
+    left_out, n = {}, rows["customer_id"].n_unique()
+    for name, of in known.items():
+        if not of.n_apart:
+            left_out[name] = "the same for everyone"
+        elif of.n_apart < LEAST_APART:
+            left_out[name] = f"only {of.n_apart} of {n} customers differ"
+    kept = [name for name in known if name not in left_out]
     return _independent(rows, kept, left_out)
 
 
 def of_cause(
-    rows: pl.DataFrame, kept: tuple[str, ...], is_event: pl.Expr
+    rows: pl.DataFrame, kept: tuple[str, ...], is_event: pl.Expr, known: dict[str, Usual]
 ) -> tuple[tuple[str, ...], dict[str, str], dict[str, float]]:
     """The covariates that tell who leaves for a cause; why others do not; what those who do all are.
 
     Where one side of a yes or no would have seen ten leavers and saw none, nobody there leaves for this cause: the
     cause is fitted among the others only. With fewer due, that none came says nothing.
     """
-    gone = rows.filter(is_event)
-    n = gone.select(pl.struct("customer_id", "ends").n_unique()).item()
-    left_out, only = {}, {}
-    time = pl.col("duration") * pl.col("weight")
+    who = pl.col("customer_id").cast(pl.Int64) * 2**20 + pl.col("ends")
+    gone = rows.lazy().filter(is_event).select(*kept, who=who).collect()
+    n, left_out, only = gone["who"].n_unique(), {}, {}
     for name in kept:
-        values = rows[name].unique()
-        usual = rows[name].mode().sort()[0]
-        apart = gone.filter(pl.col(name) != usual).select(pl.struct("customer_id", "ends").n_unique()).item()
-        usually = gone.filter(pl.col(name) == usual).select(pl.struct("customer_id", "ends").n_unique()).item()
-        share = rows.select((time * (pl.col(name) != usual)).sum() / time.sum()).item()
-        if len(values) == 2 and min(apart, usually) < LEAST_LEAVERS:
-            due = n * (share if apart < usually else 1 - share)
-            if min(apart, usually) == 0 and due >= SURE:
-                only[name] = usual if apart == 0 else values.filter(values != usual)[0]
-            else:
-                left_out[name] = f"only {min(apart, usually)} of {n} who left were so" if apart < usually else (
-                    f"all but {usually} of {n} who left were so"
-                )  # fmt: skip
-        elif apart < LEAST_LEAVERS:
-            left_out[name] = f"only {apart} of {n} who left differ from most"
+        of, is_apart = known[name], pl.col(name) != known[name].value
+        sides = (pl.col("who").filter(side).n_unique().alias(str(n)) for n, side in enumerate((is_apart, ~is_apart)))
+        apart, as_usual = gone.select(*sides).row(0)
+        if of.other is None:
+            if apart < LEAST_LEAVERS:
+                left_out[name] = f"only {apart} of {n} who left differ from most"
+            continue
+        rare = (apart, of.share, of.other, of.value), (as_usual, 1 - of.share, of.value, of.other)
+        few, share, here, there = min(rare)
+        if few == 0 and n * share >= SURE:
+            only[name] = there
+        elif few < LEAST_LEAVERS:
+            left_out[name] = f"only {few} of {n} who left had {here:g} here"
     return tuple(name for name in kept if name not in left_out and name not in only), left_out, only
 
 
@@ -166,15 +191,6 @@ def _thinned(rows: pl.DataFrame) -> pl.DataFrame:
     # The number is stirred, since neighbours may have come on one day.
     is_taken = (pl.col("customer_id").cast(pl.UInt64) * 2_654_435_761 // 2**16) % step == 0
     return rows.filter(is_gone | is_taken).with_columns(weight=pl.when(is_gone).then(1).otherwise(step).cast(pl.Int32))
-
-
-def _flat(rows: pl.DataFrame, name: str) -> str | None:
-    """Why a covariate tells nobody apart."""
-    if rows[name].n_unique() == 1:
-        return "the same for everyone"
-    usual = rows[name].mode().sort()[0]
-    apart = rows.filter(pl.col(name) != usual)["customer_id"].n_unique()
-    return f"only {apart} of {rows['customer_id'].n_unique()} customers differ" if apart < LEAST_APART else None
 
 
 def _independent(
