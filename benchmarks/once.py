@@ -1,7 +1,7 @@
 """One case in a process of its own: its best time and peak memory.
 
 `python -m benchmarks.once CASE [REPEATS [CUSTOMERS]]`; with a number of customers it is a case of `worth`, on the book
-of that size, or of `segments`.
+of that size, or of `segments`, or of `survive` on so many spells.
 """
 
 import json
@@ -12,11 +12,13 @@ import time
 import warnings
 from pathlib import Path
 
-from benchmarks import book, cases, segments, worth
+from benchmarks import book, cases, segments, survive, worth
 
 
 def prepared(name: str, customers: int):
     """What a case is given, made before the clock starts."""
+    if hasattr(survive, name):
+        return survive.spells(customers)
     if customers:
         return segments.standing(customers) if hasattr(segments, name) else book.book(customers)
     if name in ("rfm", "lifetimes"):
@@ -28,7 +30,8 @@ def prepared(name: str, customers: int):
 def main(name: str, repeats: int = 3, customers: int = 0) -> None:
     """Run a case and print {"seconds": …, "peak_mb": …}."""
     warnings.simplefilter("ignore")
-    room = segments if hasattr(segments, name) else worth if customers else cases
+    own = [room for room in (segments, survive) if hasattr(room, name)]
+    room = own[0] if own else worth if customers else cases
     case, seconds = getattr(room, name), []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(dir=cases.TMP) as folder:

@@ -298,10 +298,11 @@ def test_a_covariate_that_a_half_does_not_know_is_told_apart():
 
 @pytest.mark.slow
 def test_clustered_intervals_hold_what_they_say():
-    # 1,000 banks of 60 branches with luck of their own: a covariate of the branch has no effect, early or late.
+    # 1,000 banks of 200 branches with luck of their own: a covariate of the branch has no effect, early or late. Of 60
+    # branches the sandwich holds 92.5 %: it needs many.
     rng, held, naive, differs = np.random.default_rng(5), 0, 0, 0
     for _ in range(1_000):
-        luck, x, branch = rng.gamma(4, 1 / 4, 60), rng.normal(size=60), np.repeat(np.arange(60), 8)
+        luck, x, branch = rng.gamma(4, 1 / 4, 200), rng.normal(size=200), np.repeat(np.arange(200), 8)
         end = rng.exponential(10 / luck[branch])
         rows = pl.DataFrame({"x": x[branch], "duration": np.ceil(end.clip(max=20)), "event": end < 20, "at": branch})
         found = cox.fit(rows, ["x"], cluster="at")

@@ -72,7 +72,8 @@ def fit(
     cluster
         Rows of the same value hang together, such as those of a customer; asks for `robust`. That is the sandwich of
         R's `coxph`, made of dfbeta residuals that heed ties and late entry. That of lifelines is the same without
-        either; it knows no entry, and puts ties in the order of the rows.
+        either; it knows no entry, and puts ties in the order of the rows. Of fewer than about a hundred clusters,
+        such intervals are too narrow.
 
     Returns
     -------

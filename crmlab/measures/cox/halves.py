@@ -63,7 +63,7 @@ def proportionality(fit: Cox, rows: pl.DataFrame) -> pl.DataFrame:
     told, halves = list(fit.covariates), None
     while told and halves is None:
         try:
-            halves = [fitted(part, told, *rest) for part, *rest in _halves(rows, columns, split)]
+            halves = list(_halves(rows, told, columns, split))
         except Untold as error:
             untold |= dict.fromkeys(error.covariates, f"cannot tell: {error}")
             told = [name for name in told if name not in untold]
@@ -78,8 +78,8 @@ def _middle(rows: pl.DataFrame, columns: Columns) -> float:
     return times[np.argmin(np.abs(np.cumsum(n)[:-1] / n.sum() - 0.5))].item()
 
 
-def _halves(rows: pl.DataFrame, columns: Columns, split: float) -> Iterator[tuple]:
-    """Early, then late: the rows, their columns, the group of each row, numbered alike in both, and their number."""
+def _halves(rows: pl.DataFrame, covariates: list[str], columns: Columns, split: float) -> Iterator[tuple]:
+    """The fit until a time, then the one after it, and how far each group, numbered alike in both, draws them."""
     groups, known = (None, []) if columns.cluster is None else codes(rows[columns.cluster])
     end, late_entry = pl.col(columns.duration), columns.entry or LATE
     start = pl.lit(0) if columns.entry is None else pl.col(columns.entry)
@@ -91,7 +91,7 @@ def _halves(rows: pl.DataFrame, columns: Columns, split: float) -> Iterator[tupl
     ]
     for kept, own, changed in halves:  # one half in memory at a time
         mine = None if groups is None else groups[kept.to_numpy()]
-        yield rows.filter(kept).with_columns(changed), own, mine, len(known)
+        yield fitted(rows.filter(kept).with_columns(changed), covariates, own, mine, len(known))
 
 
 def _compared(
