@@ -12,8 +12,10 @@ from polars.testing import assert_frame_equal
 
 from crmlab import policy as rules
 from crmlab.errors import InputError
+from crmlab.measures import churn
 from crmlab.measures.churn.covariates import COVARIATES, Covariate, Past
 from crmlab.measures.churn.landmarking import as_known, landmarks, number
+from crmlab.panel.timeline import COLUMNS as OF_EVENTS
 
 POLICY = rules.load()
 K = POLICY.churn.confirm_months
@@ -219,6 +221,34 @@ def test_as_known_is_what_would_have_been_made(seed: int, at: date):
     cut = rows.filter(pl.col("month") <= at), events.filter(pl.col("on") <= at)
     then = landmarks(*cut, *departed(at, gone, starts), POLICY)
     assert_frame_equal(as_known(later, at, POLICY), then)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(ENDS[9:]))
+def test_as_known_under_the_definition_in_force(seed: int, at: date):
+    """A third of the customers lose their money in some month, some close all, one dies: what was known then holds."""
+    rng = np.random.default_rng(seed)
+    rows, events, _ = book(seed, size=30)
+    who = pl.Series("customer_id", range(1, 31), pl.Int32)
+    gone = pl.DataFrame([who, pl.Series("gone", rng.integers(6, 40, 30))])
+    is_gone = (pl.col("month").dt.month() + 12 * (pl.col("month").dt.year() - 2024)) > pl.col("gone")
+    rows = rows.join(gone, on="customer_id", maintain_order="left").with_columns(
+        balance_days=pl.when(is_gone).then(0).otherwise(900_000 * pl.col("days")),
+        is_open=~(is_gone & (pl.col("customer_id") % 3 == 0)),
+        own_transfer=pl.lit(0, pl.Int64),
+    )
+    died = frame([(3, ENDS[9] - timedelta(4), "closed", None)], EVENTS).with_columns(reason=pl.lit("deceased"))
+    events = pl.concat([events, died], how="diagonal")
+    missing = [pl.lit(None, of).alias(name) for name, of in OF_EVENTS.items() if name not in events.columns]
+    events = events.with_columns(*missing, pl.col("kind").cast(OF_EVENTS["kind"])).sort("customer_id", "on")
+
+    def made(last: date) -> pl.DataFrame:
+        known = rows.filter(pl.col("month") <= last), events.filter(pl.col("on") <= last)
+        return landmarks(*known, churn.episodes(*known, POLICY.churn), churn.watch(*known, POLICY.churn), POLICY)
+
+    later = made(ENDS[-1])
+    assert later["event"].any()
+    assert_frame_equal(as_known(later, at, POLICY), made(at))
 
 
 def test_month_numbers_run_on():
