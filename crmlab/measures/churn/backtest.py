@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.churn.capture import ENDS, LISTS, MONEY, checked, drawn_anew, held_by, n_called
+from crmlab.measures.churn.capture import LISTS, MONEY, checked, drawn_anew, ends, held_by, n_called
+from crmlab.measures.churn.covariates import COVARIATES
 from crmlab.measures.churn.landmarking import as_known, number
 from crmlab.measures.churn.model import Fit, fit, probability
 from crmlab.measures.churn.ranking import (
@@ -60,7 +61,9 @@ class Verdict(NamedTuple):
     auc_upper: float | None
 
 
-def trial(landmarks: pl.DataFrame, policy: Policy, horizon: int) -> Trial:
+def trial(
+    landmarks: pl.DataFrame, policy: Policy, horizon: int, covariates: tuple[str, ...] = tuple(COVARIATES)
+) -> Trial:
     """Fit the model on what was known so long ago that all its horizon has passed since, and say what came.
 
     Answers: was last year's list any good?
@@ -76,6 +79,8 @@ def trial(landmarks: pl.DataFrame, policy: Policy, horizon: int) -> Trial:
         ``policy.leaving`` and ``policy.churn.confirm_months``.
     horizon
         Months, one of those that `testable` finds.
+    covariates
+        As for `churn.fit`.
 
     Returns
     -------
@@ -106,7 +111,7 @@ and there are 1. Wait, or test a shorter horizon.
         raise InputError(sentence)
     known_at = landmarks["month"].max()
     shorter = tuple(months for months in policy.leaving.horizons if months < horizon)
-    model = fit(as_known(landmarks, at, policy), at, policy, horizons=(*shorter, horizon))
+    model = fit(as_known(landmarks, at, policy), at, policy, (*shorter, horizon), covariates)
     now = as_known(landmarks, known_at, policy)
     last = month_end(number(known_at) - policy.churn.confirm_months - 1)
     months = now.filter(pl.col("month").is_between(at, last)).partition_by("month", maintain_order=True)
@@ -129,8 +134,8 @@ def testable(landmarks: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        A row a horizon of the policy: horizon, is_testable, at (the month end on which the trial's model stands; null where there is
-        none), needed (month ends), sentence. A model may still fail for too few leavers: `trial` says so.
+        A row a horizon of the policy: horizon, is_testable, at (the month end on which the trial's model stands; null
+        where there is none), needed (month ends), sentence. A model may still find too few leavers: `trial` says so.
 
     Raises
     ------
@@ -215,7 +220,7 @@ def verdict(
     if share is not None:
         drawn = drawn_anew(lists, rows, called / len(rows), seed, PAIRED)[:, :, 0, 1]
         difference = share - rule_share
-        lower, upper = (float(end) for end in np.nanpercentile(drawn[:, 0] - drawn[:, 1], ENDS))
+        lower, upper = (float(end) for end in ends(drawn[:, 0] - drawn[:, 1]))
         is_better = _told(lower, upper, int(rows["event"].sum()))
     bare = Verdict(is_better, "", rule, float(budget), len(rows), int(rows["event"].sum()), share, rule_share,
                    difference, lower, upper, *auc)  # fmt: skip

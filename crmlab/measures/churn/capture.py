@@ -73,7 +73,7 @@ def gains(
     for name, score in scores(rows, LISTS, worth).items():
         held = held_by(score, rows, called)
         drawn = drawn_anew([score], rows, called / len(rows), seed)[:, 0]
-        frames.append(_frame(name, budgets, called, held, np.nanpercentile(drawn, ENDS, axis=0)))
+        frames.append(_frame(name, budgets, called, held, ends(drawn)))
     chance = np.repeat(called[:, None] / len(rows), 2, axis=1)
     if not rows["lost"].sum():
         chance[:, 1] = np.nan
@@ -184,7 +184,10 @@ def drawn_anew(ways: Sequence[np.ndarray], rows: pl.DataFrame, shares: np.ndarra
         joint = joint * most + step
     stayed, n_stayed = np.unique(joint[~is_leaver], return_counts=True)
     places = [stayed // most**at % most for at in range(len(ways))][::-1]
-    sums = [(_Sums(place, most), _Sums(step[is_leaver], most)) for place, step in zip(places, steps, strict=True)]
+    sums = [
+        (_Sums(place, step.max() + 1), _Sums(step[is_leaver], step.max() + 1))
+        for place, step in zip(places, steps, strict=True)
+    ]
     lost, found = lost[is_leaver], []
     n_replicates = int(np.clip(DRAWS // len(lost), LEAST_REPLICATES, REPLICATES))
     each = max(1, CHUNK // (len(stayed) + len(lost)))
@@ -193,6 +196,12 @@ def drawn_anew(ways: Sequence[np.ndarray], rows: pl.DataFrame, shares: np.ndarra
         others, leavers = rng.poisson(n_stayed, (n, len(stayed))), _drawn(rng, (n, len(lost)))
         found.append([_held(of, others, leavers, lost, shares) for of in sums])
     return np.concatenate([np.stack(part, axis=1) for part in found])
+
+
+def ends(drawn: np.ndarray) -> np.ndarray:
+    """Between which the middle 95 % of replicates lie; not a number where they are none."""
+    told = drawn[~np.isnan(drawn.reshape(len(drawn), -1)).any(axis=1)]
+    return np.percentile(told, ENDS, axis=0) if len(told) else np.full((2, *drawn.shape[1:]), np.nan)
 
 
 class _Sums:
@@ -255,8 +264,8 @@ def _weights(rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return rows["event"].cast(pl.Float64).to_numpy(), lost.to_series().to_numpy()
 
 
-def _frame(name: str, budgets, called, held: np.ndarray, ends: np.ndarray) -> pl.DataFrame:
-    (low, low_money), (high, high_money) = ends[0].T, ends[1].T
+def _frame(name: str, budgets, called, held: np.ndarray, reach: np.ndarray) -> pl.DataFrame:
+    (low, low_money), (high, high_money) = reach[0].T, reach[1].T
     columns = {"share_of_leavers": held[:, 0], "lower": low, "upper": high}
     columns |= {"share_of_money": held[:, 1], "money_lower": low_money, "money_upper": high_money}
     shares = {column: pl.Series(of, nan_to_null=True) for column, of in columns.items()}
@@ -303,7 +312,7 @@ def _flagged(spells: pl.DataFrame, name: str, months_before: int, rng: np.random
     if total:
         share = float(lost @ on / total)
         found = [_drawn_share(_drawn(rng, (100, len(lost))), lost, on) for _ in range(REPLICATES // 100)]
-        lower, upper = (float(end) for end in np.nanpercentile(np.concatenate(found), ENDS))
+        lower, upper = (float(end) for end in ends(np.concatenate(found)))
     row = {"method": name, "months_before": months_before, "share": share, "lower": lower, "upper": upper}
     types = {"method": pl.String, "months_before": pl.Int32, **dict.fromkeys(["share", "lower", "upper"], pl.Float64)}
     return pl.DataFrame([row | {"n": len(lost), "lost": int(spells["lost"].sum())}], schema_overrides=types)

@@ -16,7 +16,6 @@ KNOTS, FEW_KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95), (0.1, 0.5, 0.9)
 FEW = 100
 SURE = 1e-6  # a probability nearer to 0 or 1 counts as so near: one of 0 would outweigh all others
 STEPS, CLOSE = 50, 1e-9
-STEEP = 50  # a slope beyond is the way to infinity: those who left are told apart completely
 
 
 class Curve(NamedTuple):
@@ -102,18 +101,24 @@ def _recalibrated(logit: np.ndarray, left: np.ndarray, cluster: np.ndarray | Non
     """slope, its ends, intercept, its ends."""
     found: list[float | None] = []
     ones = np.ones((len(left), 1))
-    if np.ptp(logit) > 0:
+    if np.ptp(logit) > 0 and not _are_apart(logit, left > 0):
         found += _with_ends(np.column_stack([logit - logit.mean(), ones]), left, None, cluster)
     else:
         found += [None] * 3
     return found + _with_ends(ones, left, logit, cluster)
 
 
+def _are_apart(logit: np.ndarray, left: np.ndarray) -> bool:
+    """Whether those who left were all told more than the others, or all less: no slope is steep enough then."""
+    ours, theirs = logit[left], logit[~left]
+    return ours.min() >= theirs.max() or ours.max() <= theirs.min()
+
+
 def _with_ends(x: np.ndarray, left: np.ndarray, offset: np.ndarray | None, cluster: np.ndarray | None) -> list:
     """The first coefficient with its interval, robust to a customer's rows going together; None where there is none."""
     offset = np.zeros(len(left)) if offset is None else offset
     beta = _fitted(x, left, offset)
-    if beta is None or abs(beta[0]) > STEEP:
+    if beta is None:
         return [None] * 3
     p = _expit(x @ beta + offset)
     bread = np.linalg.inv((x * (p * (1 - p))[:, None]).T @ x)
