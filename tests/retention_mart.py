@@ -79,7 +79,7 @@ def _pages(n: int, rng: np.random.Generator, horizons: tuple[int, ...]) -> dict[
         "leaving": leaving,
         "reasons": _reasons(leaving, rng),
         "life_values": leaving.select("customer_id", value=pl.col("contribution_year") * 3).with_columns(
-            lower=pl.col("value") * 8 // 10, upper=pl.col("value") * 13 // 10
+            lower=pl.col("value") * 8 // 10, upper=pl.col("value") * 13 // 10, months_told=60
         ),
         "departures": departures,
         "curves": _curves(),
@@ -129,7 +129,7 @@ def _leaving(people: pl.DataFrame, rng: np.random.Generator, horizons: tuple[int
     days = rng.integers(1, 200, n)
     is_due = rng.random(n) < 0.2
     return people.drop("since").with_columns(
-        state_of_watch=pl.Series(np.where(rng.random(n) < 0.03, "unconfirmed", "at risk")),
+        state_of_watch=pl.Series(rng.choice(["at risk", "unconfirmed", "not yet"], n, p=[0.95, 0.03, 0.02])),
         contribution_year=pl.Series((people["aum"].to_numpy() * rng.normal(0.012, 0.01, n)).astype(np.int64)),
         **{f"p{months}": pl.Series(odds[months] if months in horizons else [None] * n, dtype=pl.Float64)
            for months in (3, 6, 12)},
@@ -202,11 +202,11 @@ def _incidence() -> pl.DataFrame:
 def _hazards() -> pl.DataFrame:
     rows = [
         (cause, covariate, ratio := float(np.exp(((at * 7 + of) % 9 - 4) / 6)), ratio * 0.8, ratio * 1.25, 300 + at,
-         -0.1, 0.1, at != 2, "" if at != 2 else "Its effect fades with time: read it as an average.")
+         False, ratio, ratio, at != 2, "none needed" if at != 2 else "Its effect fades: read it as an average.")
         for of, cause in enumerate(CAUSES)
         for at, covariate in enumerate(COVARIATES)
     ]  # fmt: skip
-    names = ["cause", "covariate", "hazard_ratio", "lower", "upper", "n_events", "early", "late"]
+    names = ["cause", "covariate", "hazard_ratio", "lower", "upper", "n_events", "is_shared", "early", "late"]
     return pl.DataFrame(rows, schema=[*names, "is_proportional", "advice"], orient="row")
 
 
@@ -226,43 +226,28 @@ def _trial(horizons: tuple[int, ...]) -> dict[str, pl.DataFrame]:
                 s = b ** (1 - strength.get(m, 0))
                 gains.append((h, m, b, round(8000 * b), s * 0.95, s * 0.9, min(s, 1), s))
         lead += [(h, m, k, 0.8 - k / 12, 200 - k) for m in ("worklist", "fell most in money") for k in range(1, 7)]
-        verdict.append(
-            (
-                h,
-                h == 3,
-                "fell most in money",
-                0.12 if h == 3 else 0.01,
-                0.05 if h == 3 else -0.04,
-                0.19,
-                8000,
-                310,
-                1.02,
-                0.93,
-                1.11,
-                0.008,
-            )
-        )
+        told = (True, 0.12, 0.05, 0.19) if h == 3 else (None, 0.01, -0.04, 0.19)
+        verdict.append((h, "fell most in money", *told, 0.42, 0.3, 8000, 310, 1.02, 0.93, 1.11, 0.008))
     return {
-        "trial_accuracy": _frame(accuracy, "horizon method month auc lower upper brier brier_base", n_text=1),
+        "trial_accuracy": _frame(accuracy, "horizon method month auc lower upper brier brier_base"),
         "trial_calibration": _frame(groups, "horizon group n predicted observed lower upper"),
         "trial_gains": _frame(
-            gains, "horizon method budget n_called share_of_leavers lower upper share_of_money", n_text=1
+            gains, "horizon method budget n_called share_of_leavers lower upper share_of_money"
         ),
-        "trial_lead": _frame(lead, "horizon method months_before share n", n_text=1),
+        "trial_lead": _frame(lead, "horizon method months_before share n"),
         "trial_verdict": _frame(
-            verdict, "horizon is_better method difference lower upper n n_events slope slope_lower slope_upper ici",
-            n_text=2,
+            verdict,
+            "horizon method is_better difference lower upper share rule_share n n_events slope slope_lower slope_upper "
+            "ici",
         ),
     }  # fmt: skip
 
 
-def _frame(rows: list[tuple], names: str, n_text: int = 0) -> pl.DataFrame:
-    """A frame of these rows; where there are none, of numbers, save that so many columns after the first are not."""
-    names = names.split()
-    if rows:
-        return pl.DataFrame(rows, schema=names, orient="row")
-    kinds = [pl.Int64, *([pl.String] * n_text)] + [pl.Float64] * (len(names) - 1 - n_text)
-    return pl.DataFrame(schema=dict(zip(names, kinds, strict=True)))
+def _frame(rows: list[tuple], names: str) -> pl.DataFrame:
+    """A frame of these rows; of a horizon alone where there are none."""
+    if not rows:
+        return pl.DataFrame(schema={"horizon": pl.Int64})
+    return pl.DataFrame(rows, schema=names.split(), orient="row", infer_schema_length=None)
 
 
 def _maturing(people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
@@ -292,7 +277,7 @@ def _matured(people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
 
 def _overlap() -> pl.DataFrame:
     rows = [(clause, 40 * at + 30, 0.03, 0.025, 0.036, *(10 * (at + of) for of in range(4)))
-            for at, clause in enumerate((*CAUSES, "dormancy"))]  # fmt: skip
+            for at, clause in enumerate(("any", *CAUSES, "dormant"))]  # fmt: skip
     return pl.DataFrame(rows, schema=["clause", "n", "rate", "lower", "upper", *CAUSES], orient="row")
 
 
@@ -311,6 +296,6 @@ def _win_back(departures: pl.DataFrame, people: pl.DataFrame, rng: np.random.Gen
 
 def _returned() -> pl.DataFrame:
     rows = [(cause, months, 60 if at else 4, 12 if at else 1, 0.2, 0.1, 0.3, 10**8, 10**7)
-            for at, cause in enumerate(CAUSES) for months in (6, 12)]  # fmt: skip
+            for at, cause in enumerate((*CAUSES, "all")) for months in (6, 12)]  # fmt: skip
     names = ["cause", "months", "n", "n_returned", "rate", "lower", "upper", "lost", "back"]
     return pl.DataFrame(rows, schema=names, orient="row")

@@ -9,7 +9,8 @@ from crmlab.views import theme
 from crmlab.views.words import named, word
 
 ROW, ROOM = 27, 76  # pixels
-TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+WIDEST = 0.04, 25  # what lies further out is not drawn
 
 
 def dots(frame: pl.DataFrame) -> go.Figure:
@@ -18,14 +19,17 @@ def dots(frame: pl.DataFrame) -> go.Figure:
     Parameters
     ----------
     frame
-        covariate, hazard_ratio, lower, upper, is_proportional, advice.
+        covariate, hazard_ratio, lower, upper, n_events, is_shared (of all causes together), is_proportional (null:
+        cannot be told), advice.
     """
     if not frame.height:
         return theme.sentence(word("retention.no_model"), 240)
     rows = frame.sort("hazard_ratio")
     names = [named("covariate", name) for name in rows["covariate"]]
-    ends = [math.log10(one) for one in (min(rows["lower"].min(), 0.5), max(rows["upper"].max(), 2))]
-    hollow = [not one for one in rows["is_proportional"]]
+    low, high = WIDEST
+    reach = max(low, min(rows["lower"].min(), 0.5)), min(high, max(rows["upper"].max(), 2))
+    ends = [math.log10(one) for one in reach]
+    hollow = [one is False for one in rows["is_proportional"]]
     trace = {
         "type": "scatter",
         "mode": "markers",
@@ -76,5 +80,8 @@ def _colour(row: dict) -> str:
 
 def _hover(row: dict) -> str:
     told = {name: f"{row[name]:.2f}" for name in ("hazard_ratio", "lower", "upper")}
-    text = word("retention.hazard_hover", name=named("covariate", row["covariate"]), **told)
-    return f"{text}<br>{row['advice']}" if row["advice"] else text
+    told |= {"name": named("covariate", row["covariate"]), "n_events": theme.whole(row["n_events"])}
+    parts = [word("retention.hazard_hover", **told)]
+    parts += [word("retention.hazard_shared")] if row["is_shared"] else []
+    parts += [row["advice"]] if row["is_proportional"] is False else []
+    return "<br>".join(parts)

@@ -7,7 +7,7 @@ from crmlab.views import theme
 from crmlab.views.words import named, word
 
 HEIGHT, ROW = 330, 17  # pixels; a row of numbers at risk
-YEAR = 12
+STEPS, MOST = (3, 6, 12, 24, 36, 48, 60), 7  # months between two ticks, and how many there may be
 
 
 def curves(frame: pl.DataFrame, colours: dict[str, str], labels: dict[str, str]) -> go.Figure:
@@ -24,7 +24,7 @@ def curves(frame: pl.DataFrame, colours: dict[str, str], labels: dict[str, str])
         return theme.sentence(word("retention.no_curves"), HEIGHT)
     groups = [group for group in colours if group in set(frame["group"])]
     traces, notes, last = [], [], frame["time"].max()
-    ticks = list(range(0, last + 1, YEAR if last >= 2 * YEAR else 3))
+    ticks = list(range(0, last + 1, _step(last)))
     for at, group in enumerate(groups):
         rows = frame.filter(pl.col("group") == group).sort("time")
         colour = theme.FAINT if rows["is_small"][0] else colours[group]
@@ -83,11 +83,15 @@ def incidence(frame: pl.DataFrame) -> go.Figure:
         dragmode=False,
         xaxis={
             "title": theme.title(word("retention.months_axis")),
-            "dtick": YEAR if last >= 2 * YEAR else 3,
+            "dtick": _step(last),
             "range": [0, last],
         },
         yaxis={"title": theme.title(word("retention.incidence_axis")), "tickformat": ".0%", "rangemode": "tozero"},
     )
+
+
+def _step(last: int) -> int:
+    return next((step for step in STEPS if last <= step * MOST), STEPS[-1])
 
 
 def _line(rows: pl.DataFrame, colour: str, label: str) -> dict:

@@ -13,11 +13,15 @@ from crmlab.views.retention.tables import MILLION, Tables
 from crmlab.views.words import named, word
 
 SAVE_RATES = (0.5, 1.5)  # of the one in force, to show what hangs on it
-REASONS = {
-    "money already going": "going", "held out earlier": "held", "cannot tell": "unknown", "earns nothing": "gain",
-    "not worth the call": "gain", "no call left": "capacity",
-}  # fmt: skip
-SLOPE_OFF = 0.1
+REASONS = {  # why somebody is not on the list, and how that is told
+    "money already going": "going",
+    "not at risk": "not_at_risk",
+    "held out earlier": "held",
+    "cannot tell": "unknown",
+    "earns nothing": "gain",
+    "not worth the call": "gain",
+    "no call left": "capacity",
+}
 
 
 def count(tables: Tables, **chosen: str) -> str:
@@ -88,9 +92,13 @@ def verdict(tables: Tables, horizon: int) -> str:
     if not found.height:
         return word("retention.no_verdict")
     row = found.row(0, named=True)
-    points = {name: theme.points(row[name]) for name in ("difference", "lower", "upper")}
-    key = "better" if row["is_better"] else "worse" if (row["upper"] or 0) < 0 else "not_better"
-    return word(f"retention.{key}", rule=named("method", row["method"]).lower(), **points)
+    if row["difference"] is None:
+        return word("retention.no_verdict")
+    told = {name: theme.points(row[name]) for name in ("difference", "lower", "upper")}
+    told |= {name: theme.share(row[name]) for name in ("share", "rule_share")}
+    key = {None: "not_better", True: "better", False: "worse"}[row["is_better"]]
+    held = word("retention.held", horizon=horizon, **told)
+    return word(f"retention.{key}", rule=named("method", row["method"]).lower(), held=held)
 
 
 def trusted(tables: Tables, horizon: int) -> str:
@@ -181,7 +189,7 @@ def chosen_one(tables: Tables, customer: str | None, horizon: int | None) -> str
 def overlap(tables: Tables) -> str:
     """How the clauses of leaving agree."""
     found = tables.mart.page("overlap")
-    others = [name for name in found.columns if name in theme.CAUSES or name == "dormancy"]
+    others = [name for name in found.columns if name in theme.CAUSES or name == "dormant"]
     rows = [
         (
             named("cause", row["clause"]),
@@ -198,8 +206,10 @@ def overlap(tables: Tables) -> str:
 
 def curves(tables: Tables, by: str, kind: str = "") -> str:
     """What the picture leaves out."""
-    n = tables.curves(by, kind)["group"].n_unique()
-    parts = [word("retention.curves_most", n=MOST_CURVES, of=n)] if n > MOST_CURVES else []
+    rows = tables.curves(by, kind)
+    n = rows["group"].n_unique()
+    parts = [word("retention.curves_since")] if n else []
+    parts += [word("retention.curves_most", n=MOST_CURVES, of=n)] if n > MOST_CURVES else []
     return f'<p class="crmlab-reading">{" ".join(parts)}</p>' if parts else ""
 
 
@@ -236,7 +246,7 @@ def returned(tables: Tables) -> str:
     found = tables.mart.page("returned")
     spans = found["months"].unique().sort().to_list()
     rows = []
-    for cause in (one for one in theme.CAUSES if one in set(found["cause"])):
+    for cause in (one for one in (*theme.CAUSES, "all") if one in set(found["cause"])):
         mine = {row["months"]: row for row in found.filter(pl.col("cause") == cause).iter_rows(named=True)}
         cells = [cell for months in spans for cell in _back(mine.get(months))]
         rows.append((named("cause", cause), theme.whole(max(row["n"] for row in mine.values())), *cells))
@@ -293,7 +303,7 @@ def _life(tables: Tables, customer_id: int) -> str:
         return ""
     row = found.row(0, named=True)
     told = {name: _money(tables, row[name]) for name in ("value", "lower", "upper")}
-    return "<br>" + word("retention.life", months=tables.mart.manifest["life_value"]["months"], **told)
+    return "<br>" + word("retention.life", months=row["months_told"], **told)
 
 
 def _sentence(text: str) -> str:

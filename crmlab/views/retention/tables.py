@@ -80,7 +80,7 @@ class Tables:
     def causes(self) -> list[str]:
         """The causes whose hazards are told."""
         found = set(self.mart.page("hazards")["cause"].drop_nulls().cast(pl.String))
-        return [cause for cause in ("", *theme.CAUSES) if cause in found] or [""]
+        return [cause for cause in theme.CAUSES if cause in found] or ["all"]
 
     def kept(self, **chosen: str) -> pl.DataFrame:
         """How much of what matured stayed, by manager (`maturing.kept`), with their names."""

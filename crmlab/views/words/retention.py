@@ -15,12 +15,11 @@ EN = {
     "retention.lead_none": "Nobody in this selection is at risk. Widen the filters.",
     "retention.lead_no_calls": "Within {horizon} months, about <b>{n_leave} of {n} customers</b> are expected to leave "
     "with <b>{money}</b>. No call is worth its cost.",
-    "retention.better": "Tested on the past, the model finds more of the money that left than the rule “{rule}”: "
-    "{difference} more ({lower} to {upper}).",
-    "retention.not_better": "Tested on the past, the model does not find more of the money that left than the simple "
-    "rule “{rule}”: difference {difference} ({lower} to {upper}). Sorting by that rule would do as well.",
-    "retention.worse": "Tested on the past, the model finds less of the money that left than the simple rule “{rule}”: "
-    "difference {difference} ({lower} to {upper}). Use the rule.",
+    "retention.better": "Tested on the past, the list beats the simple rule “{rule}”: {held}.",
+    "retention.not_better": "Tested on the past, the list does not surely beat the simple rule “{rule}”: {held}.",
+    "retention.worse": "Tested on the past, the list does worse than the simple rule “{rule}”: {held}. Use the rule.",
+    "retention.held": "{share} of the money that left within {horizon} months stood on it, {rule_share} on the rule’s "
+    "(difference {difference}, {lower} to {upper})",
     "retention.no_verdict": "Whether the list beats a simple rule cannot be told: nothing was tested.",
     "retention.going": "{n} more with {money} may be gone already: less than usual is there, which {months} more "
     "months must confirm. They are listed apart.",
@@ -42,6 +41,7 @@ EN = {
     "retention.left_gain": "{n} for whom a call costs more than it gains",
     "retention.left_going": "{n} going already",
     "retention.left_held": "{n} held out as control until their read-out",
+    "retention.left_not_at_risk": "{n} with us too short to tell, or gone",
     "retention.left_unknown": "{n} of whom contribution or probability is not known",
     "retention.left_nobody": "nobody",
     # the chosen customer
@@ -51,7 +51,7 @@ EN = {
     "retention.chosen": "<b>{customer}</b> · {probability} within {horizon} months · AUM {money}",
     "retention.chosen_causes": "By {causes}.",
     "retention.chosen_cause": "{cause} {share}",
-    "retention.life": "Worth {value} over {months} months ({lower} to {upper}).",
+    "retention.life": "Worth {value} over the next {months} months ({lower} to {upper}).",
     "retention.open": "Open the sheet",
     "retention.nobody_chosen": "Choose a customer in the list.",
     "retention.no_reasons": "Choose a customer in the list to see why.",
@@ -101,6 +101,7 @@ EN = {
     "arm.control": "control",
     "arm.listed": "listed",
     # curves
+    "retention.curves_since": "A curve begins where the first are seen; who left before history began is in none.",
     "retention.curves_title": "How long customers stay",
     "retention.curves_note": "Share still with us by months since the first account, with 95 % bands. Of the whole "
     "bank; only the kind follows the filter.",
@@ -129,8 +130,9 @@ EN = {
     "cause.death": "Deceased",
     "cause.merger": "Merged",
     "cause.repaid": "Loan repaid",
-    "cause.dormancy": "Dormant",
-    "cause.": "All causes",
+    "cause.all": "All causes",
+    "cause.any": "Any of these",
+    "cause.dormant": "Dormant",
     "retention.overlap_title": "What counts as leaving",
     "retention.overlap_note": "How many each clause finds, and how many of them another clause finds, too.",
     "retention.overlap_clause": "Clause",
@@ -178,7 +180,8 @@ EN = {
     "time; grey: could be nothing. Of the whole bank.",
     "retention.cause": "Cause",
     "retention.hazard_axis": "fewer leave ← → more leave",
-    "retention.hazard_hover": "<b>{name}</b><br>×{hazard_ratio} ({lower} to {upper})",
+    "retention.hazard_hover": "<b>{name}</b><br>×{hazard_ratio} ({lower} to {upper}), {n_events} left so",
+    "retention.hazard_shared": "too few left so: that of all causes together",
     "retention.no_model": "No model could be fitted.",
     "covariate.tenure": "Long with us",
     "covariate.size": "Large balance",
