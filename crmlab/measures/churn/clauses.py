@@ -218,9 +218,9 @@ def _fallen(average, is_known, told, usual, n_known, to_own, rule: Churn) -> tup
     """
     size, last = average.shape, len(average) - 1
     found, went, due, kept = np.zeros(size, np.int16), np.zeros(size, bool), usual.copy(), np.full(size, UNKNOWN)
-    paid = np.cumsum(to_own, axis=0)
-    pays = np.flatnonzero(paid[last])
-    paid = np.concatenate([np.zeros((1, len(pays)), np.int64), paid[:, pays]])  # up to the end of the month before
+    pays = np.flatnonzero(to_own.any(axis=0))
+    paid = np.zeros((len(average) + 1, len(pays)), np.int64)  # before each month
+    np.cumsum(to_own[:, pays], axis=0, out=paid[1:])
     for n in range(1, len(average)):
         window = _window(n, rule)
         runs = n_known[n] >= rule.least_months

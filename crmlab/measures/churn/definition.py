@@ -34,15 +34,15 @@ def episodes(
 
     Answers: how many were there to lose, who left, and what for?
 
-    What is usual is the median of the average AUM of the last months. Leaving is *closure*, no account open; *run-off*,
-    AUM below a share of the usual, and by at least a floor; what went to own loans and cards beyond what did usually is
-    first taken off the usual;
-    *salary*, none after regular ones, or no everyday deposit account while others are open: each in a month and in all
-    months that confirm it; *maturity*, the same share found gone some days after money matured, or a closure or a
-    run-off in between. The first month wins; in one month the order is maturity, closure, run-off, salary. *Death* and
-    *merger* are by the reason of closing any account; *repaid* is a closure where all that closed last were loans that
-    had run their term. Who left is at risk again once an account is open and AUM not below the share for a month more
-    than confirms a run, after a salary for as many months as make the usual.
+    What is usual is the median of the average AUM of the last months; who has fallen below before that is known is not
+    at risk, and counted nowhere. Leaving is *closure*, no account open; *run-off*, AUM below a share of the usual, and
+    by at least a floor, once what went to own loans and cards beyond the ordinary is taken off the usual; *salary*,
+    none after regular ones, or no everyday deposit account while others are open: each in a month and in all months
+    that confirm it; *maturity*, the same share found gone some days after money matured, or a closure or a run-off in
+    between. The first month wins; in one month the order is maturity, closure, run-off, salary. *Death* and *merger*
+    are by the reason of closing any account; *repaid* is a closure where all that closed last were loans that had run
+    their term. Who left is at risk again once an account has been open, and AUM not below that share, for a month more
+    than confirms a run; after a salary, for as many months as make the usual.
 
     Parameters
     ----------
