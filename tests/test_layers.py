@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "measures.spending": {"measures.given", "measures.uncertainty"},
     "measures.channels": {"measures.given", "measures.uncertainty", "policy"},
     "measures.uncertainty": set(),
-    "measures.maturity": {"measures.given", "measures.uncertainty", "policy"},
+    "measures.maturity": {"measures.given", "measures.uncertainty"},
     "measures.churn.worklist": {"measures.given", "measures.uncertainty", "measures.churn.followup", "policy"},
     "measures.churn.followup": {"measures.given", "measures.uncertainty"},
     "measures.churn.winback": {"measures.given", "measures.uncertainty", "policy"},

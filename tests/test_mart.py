@@ -32,6 +32,9 @@ PAGES = [
     "roster", "trend", "heads", "branches", "managers", "rfm_thresholds", "rfm_segments", "worth", "worth_lines",
     "worth_months", "worth_tiers", "concentration", "deviations", "completeness", "moves_aum", "moves_loans",
     "moves_contribution", "referrals", "traits", "spending_months", "channel_months", "clusters",
+    "leaving", "reasons", "hazards", "departures", "curves", "incidence", "overlap", "trial_accuracy",
+    "trial_calibration", "trial_gains", "trial_lead", "trial_verdict", "maturing", "matured", "win_back", "returned",
+    "life_values",
 ]  # fmt: skip
 GROUP = ["branch_id", "manager_id", "kind"]
 OLD, NEW = date(2024, 2, 29), date(2024, 3, 31)
@@ -132,7 +135,7 @@ def test_manifest_tells_what_the_snapshot_was_made_from(six, extracts):
         name: {"bytes": len(data), "encoding": "utf-8", "sha256": hashlib.sha256(data).hexdigest()}
         for name, data in files.items()
     }
-    assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (3, "2024-03-31", "2024-01-01")
+    assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (4, "2024-03-31", "2024-01-01")
     assert (manifest["base_currency"], manifest["minor_digits"], manifest["bands"]) == ("CNY", 2, 5)
     assert manifest["policy_hash"] == policy.load().hash
     assert {"crmlab", "polars", "narwhals", "duckdb", "dataframely", "scikit-learn"} == manifest["versions"].keys()
@@ -470,7 +473,7 @@ def broken(mart: Path, case: str) -> None:
         case "manifest of something else":
             manifest.write_text("[1, 2]", "utf-8")
         case "another format":
-            manifest.write_text(text.replace('"format": 3', '"format": 4'), "utf-8")
+            manifest.write_text(text.replace('"format": 4', '"format": 5'), "utf-8")
 
 
 UNUSABLE = {
@@ -482,7 +485,7 @@ UNUSABLE = {
     "torn manifest": "cannot be read. Build it again",
     "empty manifest": "cannot be read. Build it again",
     "manifest of something else": "cannot be read. Build it again",
-    "another format": "is of format 4, this crmlab reads format 3. Build it again",
+    "another format": "is of format 5, this crmlab reads format 4. Build it again",
 }
 
 

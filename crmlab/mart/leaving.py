@@ -26,7 +26,9 @@ TRIALS = ("accuracy", "calibration", "gains", "lead", "verdict")
 BUDGETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)  # shares of customers called
 WORTH = "contribution"  # the list goes by what a customer earns us
 NUMBER, TEXT = pl.Float64, pl.String
-# What is told where a model could be fitted, and is empty else.
+# What is empty where history is too short for anybody to be at risk, or for a model.
+CURVES = dict.fromkeys(("kind", "by", "group"), TEXT) | dict.fromkeys(CURVE, NUMBER)
+LIVES = dict.fromkeys(("value", "lower", "upper"), pl.Int64) | {"months_told": pl.Int32}
 HAZARDS = {
     "cause": TEXT, "covariate": TEXT, "hazard_ratio": NUMBER, "lower": NUMBER, "upper": NUMBER, "n_events": pl.Int64,
     "early": NUMBER, "late": NUMBER, "is_proportional": pl.Boolean, "advice": TEXT,
@@ -118,15 +120,13 @@ def _curves(known: Known, episodes: pl.DataFrame) -> pl.DataFrame:
     """Curves of staying, of all kinds and of each: of everybody, and by segment, tier and branch."""
     rows = _grouped(known, episodes)
     kinds = {"": rows} | {kind: of for (kind,), of in sorted(rows.partition_by("kind", as_dict=True).items())}
-    made = [_curve(rows, "", "kind")]
-    for kind, of in kinds.items():
-        made += [_curve(of, kind, by) for by in ("", *BY)]
-    return pl.concat(made)
+    ways = [("", "kind"), *((kind, by) for kind in kinds for by in ("", *BY))]
+    told = [(kinds[kind].filter(pl.col(by).is_not_null() if by else True), kind, by) for kind, by in ways]
+    made = [_curve(*one) for one in told if one[0].height]
+    return pl.concat(made) if made else pl.DataFrame(schema=CURVES)
 
 
 def _curve(rows: pl.DataFrame, kind: str, by: str) -> pl.DataFrame:
-    if by:
-        rows = rows.filter(pl.col(by).is_not_null())
     found = survival.curves(rows, by or None)
     group = pl.col(by).cast(pl.String) if by else pl.lit("")
     return found.select(pl.lit(kind).alias("kind"), pl.lit(by).alias("by"), group.alias("group"), *CURVE)
@@ -150,6 +150,8 @@ def _life_values(known: Known, curves: pl.DataFrame) -> pl.DataFrame:
         "customer_id", pl.col("kind").cast(pl.String), "tenure_months", pl.col("contribution_year").fill_null(0)
     )
     told = customers.join(of_kinds, on="kind", how="semi")
+    if told.is_empty():
+        return pl.DataFrame(schema={"customer_id": pl.Int32} | LIVES)
     return churn.life_value(of_kinds, told, known.bank.policy).sort("customer_id")
 
 
