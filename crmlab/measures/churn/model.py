@@ -99,11 +99,21 @@ def fit(
     Examples
     --------
     >>> from crmlab import policy
-    >>> rows = pl.DataFrame(schema={"customer_id": pl.Int32, "month": pl.Date, "kind": pl.String, "duration": pl.Int32,
-    ...     "event": pl.Boolean, "cause": pl.String, "known_on": pl.Date, "lost": pl.Int64, "size": pl.Float32})
-    >>> fit(rows, date(2024, 6, 30), policy.load(), covariates=("size",))
-    Traceback (most recent call last):
-    crmlab.errors.InputError: churn.fit has been given no row: nobody is selected. Widen the selection.
+    >>> rng = np.random.default_rng(1)
+    >>> ends = pl.date_range(date(2023, 1, 1), date(2024, 6, 1), "1mo", eager=True).dt.month_end()
+    >>> paid = rng.integers(0, 2, 900)
+    >>> gone = rng.geometric(np.where(paid, 0.02, 0.06))
+    >>> who, at = np.nonzero(np.arange(18) < gone[:, None])
+    >>> rows = pl.DataFrame({"customer_id": who, "month": ends[at], "kind": "retail", "salary": paid[who],
+    ...     "duration": np.maximum(np.minimum(gone[who], 15) - at, 0), "event": (gone[who] <= 15) & (at < 15),
+    ...     "known_on": ends[np.minimum(gone[who] + 2, 17)], "lost": 0})
+    >>> rows = rows.with_columns(cause=pl.when("event").then(pl.lit("closure")))
+    >>> found = fit(rows, date(2024, 6, 30), policy.load(), horizons=(3,), covariates=("salary",))
+    >>> [round(value, 1) for value in coefficients(found).row(0)[2:5]]
+    [0.3, 0.2, 0.4]
+    >>> now = rows.filter(month=ends[-1]).unique("salary", maintain_order=True).sort("salary")
+    >>> probability(found, now, 3)["probability"].round(2).to_list()
+    [0.19, 0.05]
     """
     named(landmarks.columns, OUTCOME, "churn.fit")
     required(landmarks, [*KEY, *covariates, "duration", "event"], "churn.fit")

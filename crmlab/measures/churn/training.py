@@ -130,13 +130,14 @@ def usual(rows: pl.DataFrame, covariates: tuple[str, ...]) -> dict[str, Usual]:
     """Each covariate's most frequent value, and how many have others."""
     found, n_rows = {}, rows.select((pl.col("duration") * pl.col("weight")).sum()).item()
     for name in covariates:
-        counts = rows[name].value_counts(sort=True).sort("count", name, descending=[True, False])
-        value = counts[name][0]
+        counts = rows[name].value_counts()
+        value = counts.filter(pl.col("count") == pl.col("count").max())[name].min()
+        others = counts.filter(pl.col(name) != value)[name]
         apart = rows.lazy().filter(pl.col(name) != value)
         n, time = apart.select(
             pl.col("customer_id").n_unique(), (pl.col("duration") * pl.col("weight")).sum().alias("time")
         ).collect().row(0)  # fmt: skip
-        found[name] = Usual(value, counts[name][1] if len(counts) == 2 else None, time / n_rows, n)
+        found[name] = Usual(value, others[0] if len(others) == 1 else None, time / n_rows, n)
     return found
 
 
