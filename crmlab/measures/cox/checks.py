@@ -22,6 +22,7 @@ class Columns:
 
 
 def checked(rows: pl.DataFrame, covariates: list[str], columns: Columns, counts: bool = True) -> None:
+    """Stop where rows cannot be fitted; `counts`: also where too few of them left."""
     others = [columns.entry, columns.strata, columns.weight, columns.cluster]
     names = [name for name in (columns.duration, columns.event, *others) if name is not None]
     required(rows, [*names, *covariates], "cox.fit")
@@ -70,6 +71,7 @@ def finite(rows: pl.DataFrame, name: str, measure: str) -> np.ndarray:
 
 
 def events(rows: pl.DataFrame, name: str) -> np.ndarray:
+    """Whether each row left."""
     values = finite(rows, name, "cox.fit")
     _none((values != 0) & (values != 1), rows, name, "are neither 0 nor 1", "Say for each row whether it left")
     return values == 1
