@@ -5,7 +5,7 @@ known then. Probabilities are brought to what happened in later months.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -230,11 +230,15 @@ def _stratum(kinds: tuple[str, ...]) -> pl.Expr:
 
 
 def usable_rows(fit: Fit, customers: pl.DataFrame, measure: str) -> None:
+    """Stop where rows lack what a model needs; nobody at all is no mistake."""
     names = ["customer_id", "kind", *fit.covariates]
-    (required if len(customers) else lambda frame, *rest: named(frame.columns, *rest))(customers, names, measure)
+    named(customers.columns, names, measure)
+    if len(customers):
+        required(customers, names, measure)
 
 
 def chunks(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Rows in parts that need little memory at a time."""
     return rows.iter_slices(CHUNK)
 
 
@@ -248,7 +252,7 @@ def _with_means(fit: Fit, now: pl.DataFrame) -> Fit:
     x, _, stratum = centred(fit, now)
     means = np.array([x[stratum == n].mean(axis=0) if n and (stratum == n).any() else x.mean(axis=0)
                       for n in range(len(fit.kinds) + 1)])  # fmt: skip
-    return Fit(**(vars(fit) | {"means": means + fit.center}))
+    return replace(fit, means=means + fit.center)
 
 
 def _incidence(fit: Fit, rows: pl.DataFrame) -> dict[int, np.ndarray]:
@@ -287,7 +291,7 @@ def _brought(fit: Fit, known: pl.DataFrame, months: Span, policy: Policy) -> Fit
             found[horizon].intercept, found[horizon].uses,
         ))  # fmt: skip
     table = pl.DataFrame(rows, schema=QUALITY, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
-    return Fit(**(vars(fit) | {"calibrations": found, "quality": table}))
+    return replace(fit, calibrations=found, quality=table)
 
 
 def _thinned(rows: pl.DataFrame) -> pl.DataFrame:
