@@ -181,7 +181,7 @@ def _curves() -> pl.DataFrame:
             pl.DataFrame({"time": times, "survival": survival, "lower": np.maximum(survival - off, 0),
                           "upper": np.minimum(survival + off, 1), "at_risk": (n * survival).astype(int)})
             .select(kind=pl.lit(kind), by=pl.lit(by), group=pl.lit(group), time="time", survival="survival",
-                    lower="lower", upper="upper", at_risk="at_risk", n_events=pl.lit(5))
+                    lower="lower", upper="upper", at_risk="at_risk", n_events=pl.lit(5), n=pl.lit(n))
         )  # fmt: skip
     return pl.concat(frames)
 
@@ -205,7 +205,7 @@ def _hazards() -> pl.DataFrame:
          False, ratio, ratio, at != 2, "none needed" if at != 2 else "Its effect fades: read it as an average.")
         for of, cause in enumerate(CAUSES)
         for at, covariate in enumerate(COVARIATES)
-    ]  # fmt: skip
+    ] + [("closure", "loan", None, None, None, 300, False, None, None, None, "left out: only 2 left so")]  # fmt: skip
     names = ["cause", "covariate", "hazard_ratio", "lower", "upper", "n_events", "is_shared", "early", "late"]
     return pl.DataFrame(rows, schema=[*names, "is_proportional", "advice"], orient="row")
 

@@ -81,7 +81,7 @@ def test_the_finding_adds_up(tables):
     for text in (
         f"about <b>{round(rows['p6'].sum())} of {rows.height} customers</b>",
         f"CNY {theme.money(round(lost), 2)}",
-        f"calls {called.height} of them",
+        f"calls {called.height} customers",
         f"<b>{theme.share(share)}</b> of that",
         "assumed, 20.0 %",
         "Not offered: 12 months",
@@ -234,6 +234,8 @@ def test_causes_are_stacked_and_hazards_follow_the_cause(tables, mart):
     areas = draw.incidence(tables).data
     assert [area.name for area in areas][:2] == ["Last account closed", "Money run off"]
     assert {area.stackgroup for area in areas} == {"causes"}
+    assert "Not told: Has a loan (left out" in say.hazards(tables, "closure")
+    assert say.hazards(tables, "salary") == ""
     (dots,) = draw.hazards(tables, "salary").data
     rows = mart.page("hazards").filter(pl.col("cause") == "salary").sort("hazard_ratio")
     assert list(dots.x) == rows["hazard_ratio"].to_list()
@@ -316,7 +318,7 @@ def test_a_download_holds_money_in_units_and_probabilities_in_per_cent(tables):
     head, line = download(rows, "csv", 2)[0].decode("utf-8-sig").splitlines()
     told = next(csv.DictReader([head, line]))
     assert told["AUM"] == f"{rows['aum'][0] / 100:.2f}"
-    assert told["Expected gain"] == f"{rows['amount_gain'][0] / 100:.2f}"
+    assert told["Gain"] == f"{rows['amount_gain'][0] / 100:.2f}"
     assert told["Leaves, %"] == f"{rows['probability'][0] * 100:.2f}"
 
 

@@ -14,7 +14,7 @@ WIDEST = 0.04, 25  # what lies further out is not drawn
 
 
 def dots(frame: pl.DataFrame) -> go.Figure:
-    """A dot a covariate with its interval: right of the line more leave, left of it fewer.
+    """A dot a covariate with its interval: right of the line more leave, left of it fewer; none where it is not told.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ def dots(frame: pl.DataFrame) -> go.Figure:
         covariate, hazard_ratio, lower, upper, n_events, is_shared (of all causes together), is_proportional (null:
         cannot be told), advice.
     """
-    if not frame.height:
+    rows = frame.drop_nulls(["hazard_ratio", "lower", "upper"]).sort("hazard_ratio")
+    if not rows.height:
         return theme.sentence(word("retention.no_model"), 240)
-    rows = frame.sort("hazard_ratio")
     names = [named("covariate", name) for name in rows["covariate"]]
     low, high = WIDEST
     reach = max(low, min(rows["lower"].min(), 0.5)), min(high, max(rows["upper"].max(), 2))

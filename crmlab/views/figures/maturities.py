@@ -8,7 +8,7 @@ import polars as pl
 from crmlab.views import theme
 from crmlab.views.words import named, word
 
-HEIGHT, ROW, ROOM = 300, 26, 96
+HEIGHT, ROW, ROOM = 380, 26, 96
 WEEK = 5.5 * 86_400_000  # milliseconds: the width of a bar
 
 
@@ -115,7 +115,8 @@ def kept(frame: pl.DataFrame) -> go.Figure:
         [dots, marks],
         dragmode=False,
         hovermode="closest",
-        xaxis={"tickformat": ".0%", "range": [0, 1.02], "title": theme.title(word("retention.kept_axis")),
+        xaxis={"tickformat": ".0%", "range": [max(0, rows["lower"].min() - 0.05), 1.02],
+               "title": theme.title(word("retention.kept_axis")),
                "showgrid": True, "gridcolor": theme.RULE},
         yaxis={"tickvals": list(range(rows.height)), "ticktext": names, "range": [-0.7, rows.height - 0.3],
                "showgrid": False},

@@ -86,14 +86,14 @@ def gains(frame: pl.DataFrame, budget: float) -> go.Figure:
         for axes in sides.values()
     ]
     x = {"title": theme.title(word("retention.budget_axis")), "tickformat": ".0%", "range": [0, max(6 * budget, 0.3)]}
-    y = {"tickformat": ".0%", "range": [0, 1.02]}
+    y = {"tickformat": ".0%", "range": [0, 1.02], "domain": [0, 0.88]}
     return theme.figure(
         HEIGHT,
         lines,
         dragmode=False,
         hovermode="x unified",
         shapes=at_budget,
-        margin={"l": 56, "r": 12, "t": 34, "b": 40},
+        legend={"y": 1, "yanchor": "top"},
         xaxis={**x, "domain": [0, 0.46]},
         xaxis2={**x, "domain": [0.57, 1], "anchor": "y2"},
         yaxis={**y, "title": theme.title(word("retention.share_of_money_axis"))},

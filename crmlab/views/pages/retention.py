@@ -26,7 +26,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     asked = {"horizon": horizon, "capacity": capacity, **chosen}
     show = choice("retention.show", [(word(f"retention.show_{one}"), one) for one in behind.SHOWN])
     by = choice("retention.by", [(word(f"retention.by_{one}"), one) for one in BYS])
-    by.value = "segment"
+    by.value = "kind"
     cause = choice("retention.cause", [(named("cause", one), one) for one in tables.causes()])
     kind = {"kind": chosen["kind"]}
 
@@ -88,6 +88,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
 
     def staying(sight: Sight) -> list[ipywidgets.Widget]:
         curves = figure("curves", sight, by=by, **kind)
+        untold = said(say.hazards, sight, cause=cause)
         gone, clauses = figure("incidence", sight, **kind), said(say.overlap, sight)
         return [
             block(
@@ -97,7 +98,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
             ),
             block(
                 "crmlab-even",
-                _titled("hazards", block("crmlab-pickers", cause), figure("hazards", sight, cause=cause)),
+                _titled("hazards", block("crmlab-pickers", cause), figure("hazards", sight, cause=cause), untold),
                 _titled("overlap", clauses.add_class("crmlab-wrap")),
             ),
         ]

@@ -13,7 +13,7 @@ from crmlab.views.widgets import Column
 from crmlab.views.words import named, word
 
 CALLS = [
-    Column("rank", "count"), Column("customer_no"), Column("name"), Column("manager"), Column("probability", "percent"),
+    Column("rank", "count"), Column("customer_no"), Column("manager"), Column("probability", "percent"),
     Column("reasons", "prose"), Column("aum", "money"), Column("contribution_year", "change"),
     Column("amount_gain", "money"), Column("last_contact_on", "date"), Column("matures_on", "date"),
     Column("amount_maturing", "money"), Column("listed_on", "date"),

@@ -14,7 +14,7 @@ from crmlab.views.retention.tables import Tables
 
 MOST_REASONS = 7
 MOST_CURVES = 8  # drawn at once: more cannot be told apart
-MOST_MANAGERS = 16
+MOST_MANAGERS = 12
 LEAST_AT_RISK = 10  # a curve ends where fewer are left
 SHADES = ("#004488", "#bb5566", "#117733", "#ddaa33", "#66ccee", "#aa3377", "#997700", "#44aa99")
 

@@ -192,7 +192,7 @@ def overlap(tables: Tables) -> str:
     others = [name for name in found.columns if name in theme.CAUSES or name == "dormant"]
     rows = [
         (
-            named("cause", row["clause"]),
+            f'<span class="is-whole">{named("cause", row["clause"])}</span>',
             theme.whole(row["n"]),
             _between(row),
             *("" if name == row["clause"] else theme.whole(row[name]) for name in others),
@@ -209,8 +209,20 @@ def curves(tables: Tables, by: str, kind: str = "") -> str:
     rows = tables.curves(by, kind)
     n = rows["group"].n_unique()
     parts = [word("retention.curves_since")] if n else []
+    behind, of = tables.behind(by, kind), tables.behind("", kind)
+    parts += [word("retention.curves_of", n=theme.whole(behind), of=theme.whole(of))] if behind < of else []
     parts += [word("retention.curves_most", n=MOST_CURVES, of=n)] if n > MOST_CURVES else []
     return f'<p class="crmlab-reading">{" ".join(parts)}</p>' if parts else ""
+
+
+def hazards(tables: Tables, cause: str) -> str:
+    """Of what it is not told whether it drives them away, and why."""
+    found = tables.mart.page("hazards").filter(pl.col("cause") == cause, pl.col("hazard_ratio").is_null())
+    parts = [
+        word("retention.hazards_part", name=named("covariate", name), why=escape(why))
+        for name, why in found.select("covariate", "advice").rows()
+    ]
+    return f'<p class="crmlab-reading">{word("retention.hazards_untold", parts="; ".join(parts))}</p>' if parts else ""
 
 
 def coming(tables: Tables, **chosen: str) -> str:

@@ -77,6 +77,10 @@ class Tables:
             pl.col("by") == by, pl.col("kind") == (ALL if by == "kind" else kind), pl.col("group").is_not_null()
         )
 
+    def behind(self, by: str, kind: str = ALL) -> int:
+        """On how many customers' stays the curves rest."""
+        return self.curves(by, kind).unique("group")["n"].sum()
+
     def causes(self) -> list[str]:
         """The causes whose hazards are told."""
         found = set(self.mart.page("hazards")["cause"].drop_nulls().cast(pl.String))

@@ -11,7 +11,7 @@ EN = {
     "retention.no_horizon": "No probability can be told yet. {why}",
     # the finding
     "retention.lead": "Within {horizon} months, about <b>{n_leave} of {n} customers</b> are expected to leave with "
-    "<b>{money}</b>. The list below calls {n_called} of them and holds <b>{share}</b> of that money.",
+    "<b>{money}</b>. The list below calls {n_called} customers, with whom <b>{share}</b> of that money would go.",
     "retention.lead_none": "Nobody in this selection is at risk. Widen the filters.",
     "retention.lead_no_calls": "Within {horizon} months, about <b>{n_leave} of {n} customers</b> are expected to leave "
     "with <b>{money}</b>. No call is worth its cost.",
@@ -117,6 +117,8 @@ EN = {
     "retention.survival_axis": "still with us",
     "retention.stay_hover": "{group}: {survival} ({lower} to {upper}), {at_risk} at risk",
     "retention.no_curves": "No curve can be told of this selection.",
+    "retention.curves_of": "They rest on {n} of {of} customers: of the others it is not known where they stood when "
+    "they came into sight.",
     "retention.curves_most": "The {n} largest of {of} are drawn.",
     "retention.curves_faint": "Grey rests on fewer than {n} customers.",
     "retention.incidence_title": "What they leave by",
@@ -138,7 +140,7 @@ EN = {
     "retention.overlap_clause": "Clause",
     "retention.overlap_n": "Found",
     "retention.overlap_rate": "A year",
-    "retention.overlap_also": "also: {clause}",
+    "retention.overlap_also": "{clause}, too",
     # trust
     "retention.trust_title": "How far to trust this",
     "retention.trust_note": "Fitted on what was known before, held against what came afterwards. AUC: 0.5 is chance, 1 "
@@ -182,6 +184,8 @@ EN = {
     "retention.hazard_axis": "fewer leave ← → more leave",
     "retention.hazard_hover": "<b>{name}</b><br>×{hazard_ratio} ({lower} to {upper}), {n_events} left so",
     "retention.hazard_shared": "too few left so: that of all causes together",
+    "retention.hazards_untold": "Not told: {parts}.",
+    "retention.hazards_part": "{name} ({why})",
     "retention.no_model": "No model could be fitted.",
     "covariate.tenure": "Long with us",
     "covariate.size": "Large balance",
@@ -236,13 +240,12 @@ EN = {
     "column.interval": "95 %",
     "column.probability": "Leaves, %",
     "column.aum_at_risk": "Money at risk",
-    "column.contribution_year": "Contribution, year",
-    "column.amount_gain": "Expected gain",
+    "column.contribution_year": "Earns a year",
+    "column.amount_gain": "Gain",
     "column.reasons": "Reasons",
     "column.last_contact_on": "Last contact",
     "column.matures_on": "Matures",
-    "column.maturing": "Maturing",
-    "column.amount_maturing": "Maturing amount",
+    "column.amount_maturing": "Maturing",
     "column.listed_on": "Listed on",
     "column.list_name": "List",
     "column.issued_on": "Issued",
@@ -251,7 +254,7 @@ EN = {
     "column.account_no": "Account",
     "column.product": "Product",
     "column.probability_stays": "Stays, %",
-    "column.n_like": "Told by",
+    "column.n_like": "Told by so many",
     "column.cause": "Left by",
     "column.ends_on": "Left on",
     "column.amount_lost": "Money gone",
