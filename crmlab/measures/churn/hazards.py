@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crmlab.measures.churn.effects import Effects, Training
+from crmlab.measures.churn.causes import Effects, Training
 from crmlab.measures.churn.training import OTHER
 from crmlab.policy.departing import CAUSES
 

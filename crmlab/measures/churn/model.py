@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from crmlab.errors import InputError
+from crmlab.measures.churn.causes import Training, effects, left_out
 from crmlab.measures.churn.covariates import COVARIATES
-from crmlab.measures.churn.effects import Training, effects, left_out
 from crmlab.measures.churn.hazards import OF, Hazard, hazards, incidence
 from crmlab.measures.churn.landmarking import OUTCOME, as_known, number
 from crmlab.measures.churn.recalibration import Calibration, calibrate, calibrated, concordance
