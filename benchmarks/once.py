@@ -1,7 +1,7 @@
 """One case in a process of its own: its best time and peak memory.
 
 `python -m benchmarks.once CASE [REPEATS [CUSTOMERS]]`; with a number of customers it is a case of `worth`, on the book
-of that size, or of `segments`, or of `survive` on so many spells.
+of that size, or of `segments`, or of `survive` on so many spells or, for `leaving`, customers.
 """
 
 import json
@@ -18,7 +18,7 @@ from benchmarks import book, cases, segments, survive, worth
 def prepared(name: str, customers: int):
     """What a case is given, made before the clock starts."""
     if hasattr(survive, name):
-        return survive.spells(customers)
+        return (survive.landmarks if name == "leaving" else survive.spells)(customers)
     if customers:
         return segments.standing(customers) if hasattr(segments, name) else book.book(customers)
     if name in ("rfm", "lifetimes"):
