@@ -1,6 +1,7 @@
 """Customer relationship analytics for banks: ``import crmlab as crm``, and everything is loaded when first named.
 
-``crm.read`` a folder of extracts · ``crm.panel`` facts, customers, events · ``crm.rfm`` recency, frequency, monetary ·
+``crm.read`` a folder of extracts · ``crm.panel`` facts, customers, events, maturities ·
+``crm.rfm`` recency, frequency, monetary ·
 ``crm.contribution`` what each line of each customer earns · ``crm.windows`` by quarter, year, year to date ·
 ``crm.deviation`` closing against average · ``crm.concentration`` whale curve, top shares, Gini · ``crm.tiers`` levels,
 and who is near the next · ``crm.movement`` the bridge between two months · ``crm.completeness`` what is not known ·
