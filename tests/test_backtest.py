@@ -169,6 +169,7 @@ def test_money_that_nobody_took_is_no_share():
     found = churn.gains(book().with_columns(lost=pl.lit(None, pl.Int64)), H, [0.5])
     assert found["share_of_money"].null_count() == found["money_lower"].null_count() == 5
     assert found["share_of_leavers"].null_count() == 0
+    assert found.filter(pl.col("method") != "random")["upper"].null_count() == 0  # of leavers all can be told
     said = churn.verdict(book().with_columns(lost=pl.lit(0)), H, 0.5)
     assert (said.is_better, said.difference) == (None, None)
     assert "none took money" in said.sentence
@@ -362,6 +363,26 @@ def test_a_verdict_on_a_handful_says_that_it_is_one():
     said = churn.verdict(rows, H, 0.3)
     assert said.is_better is None
     assert said.sentence.endswith(f"Only {rows['event'].sum()} left.")
+
+
+def test_a_month_in_which_nobody_had_left_has_no_scaled_brier():
+    late = book().with_columns(duration=pl.lit(H, pl.Int32), p1=pl.lit(0.1))
+    found = churn.accuracy(late, H).filter(method="model").select("brier", "brier_base", "brier_scaled")
+    assert found.row(0) == (pytest.approx(0.01), 0, None)
+
+
+def test_months_of_one_customer_alone_have_no_interval():
+    found = churn.calibration(drawn(3).with_columns(customer_id=7), H)
+    assert found.slope is not None
+    assert (found.slope_lower, found.slope_upper, found.intercept_lower) == (None, None, None)
+
+
+def test_left_may_be_one_and_zero():
+    rows = book()
+    counted = rows.with_columns(pl.col("event").cast(pl.Int8))
+    assert_frame_equal(churn.accuracy(counted, H), churn.accuracy(rows, H))
+    with pytest.raises(InputError, match=r"event of rows given to churn\.gains is Int64\. Give true"):
+        churn.gains(rows.with_columns(event=pl.lit(2, pl.Int64)), H)
 
 
 BAD = {

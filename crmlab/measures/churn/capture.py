@@ -200,8 +200,14 @@ def drawn_anew(ways: Sequence[np.ndarray], rows: pl.DataFrame, shares: np.ndarra
 
 def ends(drawn: np.ndarray) -> np.ndarray:
     """Between which the middle 95 % of replicates lie; not a number where they are none."""
-    told = drawn[~np.isnan(drawn.reshape(len(drawn), -1)).any(axis=1)]
-    return np.percentile(told, ENDS, axis=0) if len(told) else np.full((2, *drawn.shape[1:]), np.nan)
+    told = ~np.isnan(drawn)
+    found = np.percentile(np.where(told, drawn, 0.0), ENDS, axis=0)
+    # A draw of leavers who took nothing tells of leavers, not of money: each column leaves out its own.
+    for at in np.argwhere(~told.all(axis=0)):
+        column = (slice(None), *at)
+        own = drawn[column][told[column]]
+        found[column] = np.percentile(own, ENDS) if len(own) else np.nan
+    return found
 
 
 class _Sums:

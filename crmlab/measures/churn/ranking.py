@@ -49,7 +49,7 @@ def accuracy(scored: pl.DataFrame, horizon: int) -> pl.DataFrame:
         (95 %, Obuchowski 1997: DeLong's where each customer comes once; null where it cannot be told); concordance (of
         all months, so the same in each); brier (mean squared error of the probability; of the model, where there is one
         of that month), brier_base (of the share that left, told of everybody), brier_scaled (1 − brier / brier_base: 1
-        is perfect, 0 no use).
+        is perfect, 0 no use; null while nobody, or everybody, has left).
 
     Raises
     ------
@@ -74,7 +74,8 @@ def accuracy(scored: pl.DataFrame, horizon: int) -> pl.DataFrame:
     )
     order = ["method", "month", "n", "n_events", "auc", "lower", "upper", "concordance", "brier", "brier_base"]
     found = pl.concat([*(frame.select(order) for frame in frames), chance.select(order)], how="vertical_relaxed")
-    return found.with_columns(brier_scaled=1 - pl.col("brier") / pl.col("brier_base"))
+    some = pl.col("brier_base") > 0
+    return found.with_columns(brier_scaled=pl.when(some).then(1 - pl.col("brier") / pl.col("brier_base")))
 
 
 def concordance(duration: np.ndarray, event: np.ndarray, score: np.ndarray) -> float | None:
@@ -208,7 +209,10 @@ def outcome(scored: pl.DataFrame, horizon: int, measure: str, columns: list[str]
     _probable(scored, measure)
     if n := scored.filter(pl.col("duration") < 0).height:
         raise InputError(f"{n} of {len(scored)} rows given to {measure} have a duration below 0. Leave them out.")
-    rows = scored.with_columns(event=pl.col("event") & (pl.col("duration") <= horizon))
+    said = scored["event"]
+    if said.dtype != pl.Boolean and not (said.dtype.is_integer() and said.is_between(0, 1).all()):
+        raise InputError(f"The event of rows given to {measure} is {said.dtype}. Give true (left) or false.")
+    rows = scored.with_columns(event=pl.col("event").cast(pl.Boolean) & (pl.col("duration") <= horizon))
     n_events = int(rows["event"].sum())
     if n_events in (0, len(rows)):
         who = "Nobody" if n_events == 0 else "Everybody"

@@ -55,7 +55,8 @@ def calibration(scored: pl.DataFrame, horizon: int) -> Curve:
     Curve
         groups, by tenth of the probability, equal ones together: group (1 the least likely to 10; fewer where many are
         equal), n, n_events, predicted (mean), observed (share), lower, upper (Wilson, 95 %). Then ici (0 to 1), slope
-        and intercept with 95 % intervals; None where all were told the same, or those who left were all told more.
+        and intercept with 95 % intervals; None where all were told the same, or those who left were all told more, and
+        of the ends where all rows are of one customer.
 
     Raises
     ------
@@ -126,6 +127,8 @@ def _with_ends(x: np.ndarray, left: np.ndarray, offset: np.ndarray | None, clust
     if cluster is not None:
         parts = np.column_stack([np.bincount(cluster, part) for part in parts.T])
     n = len(parts)
+    if n < 2:
+        return [float(beta[0]), None, None]
     reach = Z * float(np.sqrt((bread @ (parts.T @ parts) @ bread)[0, 0] * n / (n - 1)))
     return [float(beta[0]), float(beta[0]) - reach, float(beta[0]) + reach]
 
