@@ -248,6 +248,17 @@ def test_a_side_on_which_nobody_left_for_a_cause_is_not_at_risk_of_it(drawn):
     assert churn.reasons(found, now)["contribution"].is_finite().all()
 
 
+def test_a_side_on_which_few_left_for_a_cause_though_many_were_due_tells_it(drawn):
+    """Half of the customers have no salary; three of many who left after theirs had none, either."""
+    left = drawn.filter(pl.col("cause") == "salary", pl.col("month") == ENDS[2]).sort("duration")["customer_id"]
+    assert len(left) > 40
+    paid = ((pl.col("customer_id") % 2 == 0) | pl.col("customer_id").is_in(left.implode())) & ~pl.col(
+        "customer_id").is_in(left.head(3).implode())  # fmt: skip
+    found = churn.fit(drawn.with_columns(salary=paid.cast(pl.Float32)), END, POLICY, covariates=(*NAMES, "salary"))
+    told = churn.coefficients(found).filter(cause="salary", covariate="salary")
+    assert told["lower"].item() > 5
+
+
 def test_complete_separation_is_left_out_and_said(drawn):
     """A number that tells beforehand who leaves has no finite coefficient."""
     until = churn.fit(drawn, END, POLICY, covariates=NAMES).until

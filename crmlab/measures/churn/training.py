@@ -159,7 +159,8 @@ def of_cause(
     """The covariates that tell who leaves for a cause; why others do not; what those who do all are.
 
     Where one side of a yes or no would have seen ten leavers and saw none, nobody there leaves for this cause: the
-    cause is fitted among the others only. With fewer due, that none came says nothing.
+    cause is fitted among the others only; where a few came, their hazard is that much lower. With fewer due, that few
+    came says nothing.
     """
     who = pl.col("customer_id").cast(pl.Int64) * 2**20 + pl.col("ends")
     gone = rows.lazy().filter(is_event).select(*kept, who=who).collect()
@@ -174,9 +175,10 @@ def of_cause(
             continue
         rare = (apart, of.share, of.other, of.value), (as_usual, 1 - of.share, of.value, of.other)
         few, share, here, there = min(rare)
-        if few == 0 and n * share >= SURE:
+        is_due = n * share >= SURE
+        if few == 0 and is_due:
             only[name] = there
-        elif few < LEAST_LEAVERS:
+        elif few < LEAST_LEAVERS and not is_due:
             left_out[name] = f"only {few} of {n} who left had {here:g} here"
     return tuple(name for name in kept if name not in left_out and name not in only), left_out, only
 
