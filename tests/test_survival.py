@@ -1,5 +1,6 @@
 """Curves, incidences and means: six customers in fractions, lifelines on their rows, and what must always hold."""
 
+from datetime import date
 from fractions import Fraction
 from math import exp, log, sqrt
 
@@ -237,6 +238,25 @@ def test_everybody_left_keeps_the_upper_end_of_the_time_before():
     assert (mean["mean_months"], mean["months_told"]) == (pytest.approx(2), 12)
 
 
+@pytest.mark.parametrize("n", range(2, 60))
+def test_all_left_for_one_cause_keeps_the_lower_end_of_the_time_before(n):
+    """Tenths and their like do not add to 1: ten times 0.1 is a little less."""
+    found = survival.incidence(pl.DataFrame({"duration": range(1, n + 1), "cause": "closure"}))
+    assert found["incidence"][-1] == pytest.approx(1)
+    assert found["incidence"].max() <= 1
+    assert found["lower"][-1] == found["lower"][-2] > 0
+
+
+def test_all_at_once_is_no_certainty():
+    curve = survival.curves(pl.DataFrame({"duration": [3] * 5, "event": True}))
+    assert curve.select("survival", "hazard", "hazard_lower", "hazard_upper").row(-1) == (0, 1, 0, 1)
+    assert survival.mean_life(curve, 12).select("mean_months", "lower", "upper").row(0) == (3, 0, 12)
+    later = survival.curves(pl.DataFrame({"duration": [1, 2, 4, 4], "event": True}))
+    hazard, lower, upper = (later[name].to_list() for name in ("hazard", "hazard_lower", "hazard_upper"))
+    assert (lower[-1], upper[-1]) == (lower[-2], upper[-2] + 1)
+    assert lower[-1] < hazard[-1] < upper[-1]
+
+
 def test_a_small_group_has_wide_intervals():
     small = pl.DataFrame({"kind": "few", "duration": [1, 2, 3, 4, 5], "event": [True, False] * 2 + [False]})
     many = pl.concat([small] * 100).with_columns(kind=pl.lit("many"))
@@ -254,6 +274,8 @@ def test_a_small_group_has_wide_intervals():
         ({"entry": [0, None, 0, 1, 1, 2]}, "1 of 6 rows given to survival.curves have no entry"),
         ({"duration": [1.0, 2.0, 3.0, 3.0, 4.0, float("nan")]},
          r"1 of 6 rows .* a duration that is no number.*\(first: row 6\)"),
+        ({"duration": ["1", "2", "3", "3", "4", "5"]}, "duration of rows given to survival.curves is String. Give"),
+        ({"entry": [date(2020, 1, 1)] * 6}, "entry of rows given to survival.curves is Date. Give months"),
         ({"event": [0, 1, 2, 0, 0, 0]}, "event of rows given to survival.curves is Int64. Give true"),
         ({"event": [True, None, *[True] * 4]}, "1 of 6 rows given to survival.curves have no event"),
         ({"weight": [1, 2, 0, 1, 1, 1]}, r"1 of 6 rows .* no whole number above 0. .*\(first: row 3\)"),

@@ -153,9 +153,14 @@ def _times(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sound(episodes: pl.DataFrame, outcome: str, measure: str) -> None:
-    """Stop where a time is not finite, a weight no whole number above 0, or an outcome neither true nor false."""
-    for name in TIMES:
-        if name in episodes.columns and episodes[name].dtype.is_float():
+    """Stop where a time is no number, a weight no whole number above 0, or an outcome neither true nor false."""
+    for name in (name for name in TIMES if name in episodes.columns):
+        kind = episodes[name].dtype
+        if not kind.is_numeric():
+            raise InputError(
+                f"The {name} of rows given to {measure} is {kind}. Give months, or another unit, as numbers."
+            )
+        if kind.is_float():
             _none(~episodes[name].is_finite(), f"given to {measure} have a {name} that is no number. Fill it")
     if "weight" in episodes.columns:
         weight = episodes["weight"]

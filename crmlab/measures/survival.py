@@ -23,6 +23,7 @@ INCIDENCE = [
     "cause", "time", "incidence", "lower", "upper", "survival", "at_risk", "n_events", "variance", "n", "since",
     "n_left_out",
 ]  # fmt: skip
+ROUNDED = 1e-12  # a sum of shares so near to 1 is 1
 MEAN = ["mean_months", "lower", "upper", "months_told", "since", "n"]
 
 
@@ -33,7 +34,8 @@ def curves(episodes: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.
 
     Survival has Greenwood's interval on the scale of log(−log S), the hazard one on the scale of its logarithm. While
     nobody has left, these would be nothing but a point: told instead is Wilson's lower end for none out of the fewest
-    at risk so far. Where everybody has left, the upper end is that of the time before.
+    at risk so far. Where everybody has left, the upper end of survival is that of the time before, and so is the lower
+    one of the hazard; its upper one is 1 above.
 
     Parameters
     ----------
@@ -72,7 +74,8 @@ def curves(episodes: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.
     found = table.hstack(pl.DataFrame(fitted, schema=FITTED, orient="row")).with_columns(
         variance=lost.cum_sum().over("group")
     )
-    return _labelled(found.with_columns(_edges_of_curve()).with_columns(_hazard_edge()), groups, CURVE)
+    found = found.with_columns(_edges_of_curve()).with_columns(_hazard_edge()).with_columns(_last_hazard_edges())
+    return _labelled(found, groups, CURVE)
 
 
 def incidence(episodes: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl.DataFrame:
@@ -127,6 +130,7 @@ def incidence(episodes: pl.DataFrame, by: str | Sequence[str] | None = None) -> 
         .with_columns(pl.col("n_cause").fill_null(0))
         .sort(*of_cause, "time")
         .with_columns(incidence=(pl.col("before") * pl.col("n_cause") / pl.col("at_risk")).cum_sum().over(of_cause))
+        .with_columns(pl.col("incidence").clip(upper_bound=1))
         .with_columns(variance=_multinomial(of_cause))
         .with_columns(_edges_of_incidence(of_cause))
     )
@@ -151,8 +155,8 @@ def mean_life(curve: pl.DataFrame, horizon_months: float, by: str | Sequence[str
     -------
     pl.DataFrame
         A row a group, in order: the columns of `by`; mean_months (0 to months_told), lower, upper (from Greenwood's
-        variance; where nobody left, the area under the lower end of the curve), months_told (the horizon, or less where
-        the curve ends before it: nothing is guessed beyond), since, n.
+        variance; where nobody left, or all at once, from the area under the lower end of the curve up), months_told
+        (the horizon, or less where the curve ends before it: nothing is guessed beyond), since, n.
 
     Raises
     ------
@@ -192,10 +196,12 @@ def mean_life(curve: pl.DataFrame, horizon_months: float, by: str | Sequence[str
         low=pl.col("low").sum(),
         spread=Z * (pl.col("rest").pow(2) * pl.col("step")).sum().sqrt(),
     )
-    middle, nobody_left = pl.col("mean_months"), pl.col("mean_months") >= pl.col("months_told")
+    middle, is_point = pl.col("mean_months"), pl.col("spread") == 0
     ends = found.with_columns(
-        lower=pl.when(nobody_left).then("low").otherwise((middle - pl.col("spread")).clip(lower_bound=0)),
-        upper=pl.min_horizontal(middle + pl.col("spread"), "months_told"),
+        lower=pl.when(is_point).then("low").otherwise((middle - pl.col("spread")).clip(lower_bound=0)),
+        upper=pl.when(is_point)
+        .then("months_told")
+        .otherwise(pl.min_horizontal(middle + pl.col("spread"), "months_told")),
     )
     return _labelled(ends, groups, MEAN)
 
@@ -246,6 +252,16 @@ def _hazard_edge() -> pl.Expr:
     return pl.when(pl.col("hazard") == 0).then(-pl.col("lower").log()).otherwise("hazard_upper").alias("hazard_upper")
 
 
+def _last_hazard_edges() -> list[pl.Expr]:
+    """Where all who were left leave at once there is no variance, and the hazard of that time is anything up to 1."""
+    is_last = pl.col("survival") == 0
+    ends = {"hazard_lower": 0.0, "hazard_upper": 1.0}
+    return [
+        pl.when(is_last).then(pl.col(name).shift(1).over("group") + more).otherwise(name).alias(name)
+        for name, more in ends.items()
+    ]
+
+
 def _multinomial(over: list[str]) -> pl.Expr:
     """Greenwood's variance of an incidence, in running sums instead of a sum for each time over all before it.
 
@@ -267,9 +283,10 @@ def _multinomial(over: list[str]) -> pl.Expr:
 def _edges_of_incidence(over: list[str]) -> list[pl.Expr]:
     share = pl.col("incidence")
     scale = (Z * pl.col("variance").sqrt() / (share * share.log())).abs()
-    inside = (share > 0) & (share < 1)
+    is_all = share > 1 - ROUNDED
+    inside = (share > 0) & ~is_all
     lower = pl.when(inside).then(share.pow(scale.exp())).otherwise(0.0)
     # All have left for one cause: no less may than the time before said.
-    lower = pl.when(share >= 1).then(lower.shift(1, fill_value=0.0).over(over)).otherwise(lower)
+    lower = pl.when(is_all).then(lower.shift(1, fill_value=0.0).over(over)).otherwise(lower)
     upper = pl.when(inside).then(share.pow((-scale).exp())).otherwise(1.0)
     return [lower.alias("lower"), pl.when(share == 0).then(_none_of(over)).otherwise(upper).alias("upper")]
