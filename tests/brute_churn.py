@@ -94,7 +94,7 @@ class Customer:
         known = [
             (row["n"], row["until"], row["before"] - self.beyond(row["n"], row["until"]), row["after"])
             for row in self.maturities
-            if row["n"] >= 0 and row["until"] < self.n_months and row["after"] is not None
+            if row["amount"] > 0 and row["n"] >= 0 and row["until"] < self.n_months and row["after"] is not None
         ]
         rule = self.rule
         return [
@@ -145,7 +145,8 @@ class Customer:
         return found
 
     def enters(self, n: int) -> bool:
-        return self.usual(n) is not None and self.is_open(n - 1) and not self.is_below(n, n - 1)
+        is_lost = any(row["kind"] == "closed" and row["reason"] in EXITS and row["n"] < n for row in self.events)
+        return not is_lost and self.usual(n) is not None and self.is_open(n - 1) and not self.is_below(n, n - 1)
 
     def lost(self, n: int) -> int | None:
         until = n + self.rule.confirm_months

@@ -199,6 +199,34 @@ def test_exits_that_are_not_leaving():
     assert found["lost"].null_count() == 5
 
 
+def test_who_died_or_was_merged_before_they_were_at_risk_never_is():
+    rows = standing(
+        through(1, [100] * 8 + [GONE] * 4),  # the heirs keep the last account until August
+        through(2, [100] * 12),
+        through(3, [100] * 4 + [GONE] * 2 + [100] * 6),  # back, and dead before they were at risk again
+        through(4, [100] * 12),
+    )
+    happened = events(
+        (1, date(2024, 2, 9), "closed", "deceased", "deposits"),
+        (1, date(2024, 8, 30), "closed", "request", "deposits"),
+        (2, date(2023, 2, 9), "closed", "merged", "deposits"),
+        (3, date(2024, 4, 9), "closed", "request", "deposits"),
+        (3, date(2024, 8, 9), "closed", "deceased", "deposits"),
+    )
+    found = crm.churn.episodes(rows, happened, RULE)
+    assert told(found, "customer_id", "cause") == [(3, "closure"), (4, None)]
+    states = crm.churn.watch(rows, happened, RULE).filter(pl.col("month") == DEC)["state"].to_list()
+    assert states == ["gone", "gone", "at risk"]  # the first has no account left
+
+
+def test_where_nothing_matured_nothing_left_at_maturity():
+    rows = standing(through(1, [100] * 6 + [50] + [5] * 5))
+    known = matured((1, date(2024, 7, 20), 100, 5))
+    emptied_before = known.with_columns(amount=pl.lit(0, pl.Int64))
+    causes = [crm.churn.episodes(rows, events(), RULE, of)["cause"].item() for of in (known, emptied_before)]
+    assert causes == ["maturity", "run-off"]
+
+
 def test_watch_knows_no_more_than_a_month_end():
     rows = standing(
         through(1, [100] * 6 + [5] * 6),

@@ -57,6 +57,8 @@ def one(found: pl.DataFrame, cause: str, months: int) -> dict:
         ((1, "run-off", 1, 2, 100, 0), {1: 30, 2: 20, 3: 25, 7: 60}, 40),  # above the lowest until known
         ((1, "run-off", 1, 2, 100, 0), {1: 30, 3: 25, 7: 60}, 60),  # nothing was there in February
         ((1, "run-off", 1, 2, 100, 0), {1: 20, 2: 20, 3: 20, 4: 0, 7: 10}, 0),  # less than there was
+        ((1, "run-off", 1, 2, 100, 0), {1: 0, 2: -90, 3: -90, 7: 0}, 0),  # an overdraft paid back is no money
+        ((1, "run-off", 1, 2, 100, 0), {1: 0, 2: -90, 3: -90, 7: 60}, 60),
     ],
 )
 def test_what_is_back_after_half_a_year(row, path, back):

@@ -83,10 +83,12 @@ def _departures(known: Known, episodes: pl.DataFrame) -> pl.DataFrame:
     """Who left or was lost another way, with where they stood in the month before, by day and customer."""
     last_month = pl.col("ends_on").dt.month_start() - pl.duration(days=1)
     gone = episodes.filter(pl.col("cause").is_not_null()).with_columns(month=last_month)
+    # Counted back by firsts of the month, since month ends differ.
+    is_within = pl.col("month") > pl.col("until").dt.month_start().dt.offset_by(f"-{YEAR}mo").dt.month_end()
     a_year = (
         known.standing.select("customer_id", "month", "aum", "contribution")
         .join(gone.select("customer_id", until="month"), on="customer_id")
-        .filter(pl.col("month") <= pl.col("until"), pl.col("month") > pl.col("until").dt.offset_by(f"-{YEAR}mo"))
+        .filter(pl.col("month") <= pl.col("until"), is_within)
         .group_by("customer_id", month="until")
         .agg(contribution_year=pl.col("contribution").sum(), aum_then=pl.col("aum").filter(_is_last()).first())
     )
@@ -106,14 +108,16 @@ def _is_last() -> pl.Expr:
 
 
 def _grouped(known: Known, episodes: pl.DataFrame) -> pl.DataFrame:
-    """Episodes with branch, and with the segment and tier of the month in which they begin: none of what came later."""
+    """Episodes with branch, and with segment and tier as they stood when the first month at risk began.
+
+    At that month's end they would tell of who left in it.
+    """
     found = episodes.join(known.people.select("customer_id", "branch_id"), on="customer_id", how="left")
+    found = found.with_columns(began=pl.col("starts_on").dt.month_start() - pl.duration(days=1)).sort("began")
     for name in ("segment", "tier"):
-        path = getattr(known.paths, name).select("customer_id", pl.col("month").alias("starts_on"), name)
-        found = found.sort("starts_on").join_asof(
-            path.sort("starts_on"), on="starts_on", by="customer_id", check_sortedness=False
-        )
-    return found.with_columns(pl.col(BY).cast(pl.String))
+        path = getattr(known.paths, name).select("customer_id", pl.col("month").alias("began"), name)
+        found = found.join_asof(path.sort("began"), on="began", by="customer_id", check_sortedness=False)
+    return found.drop("began").with_columns(pl.col(BY).cast(pl.String))
 
 
 def _curves(known: Known, episodes: pl.DataFrame) -> pl.DataFrame:

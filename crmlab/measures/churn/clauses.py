@@ -20,7 +20,7 @@ CAUSE = pl.Enum([*CAUSES, *EXITS])
 CLOSURE, RUN_OFF, MATURITY, SALARY, DEATH, MERGER, REPAID = range(1, len(CAUSE.categories) + 1)  # 0: still there
 NEEDED = ["is_open", "balance_days", "n_without_average", "own_transfer"]
 OF_EVENTS = ["customer_id", "on", "kind", "line", "matures_on", "reason"]
-OF_MATURITIES = ["customer_id", "matures_on", "before", "after"]
+OF_MATURITIES = ["customer_id", "matures_on", "amount", "before", "after"]
 UNKNOWN = 2**62  # sorts behind every average
 
 
@@ -62,8 +62,9 @@ def happened(events: pl.DataFrame, maturities: pl.DataFrame | None, ends: list[d
     step = pl.when(pl.col("kind") == "opened").then(1).otherwise(-1).cast(pl.Int16)
     ran_its_term = (pl.col("line") == "loans") & (pl.col("reason") == "matured")
     codes = {"deceased": DEATH, "merged": MERGER}
+    # Who died, or was merged, before the history was so in its first month.
     other = closed.filter(pl.col("reason").is_in(list(codes))).select(
-        "customer_id", "month", code=pl.col("reason").replace_strict(codes, return_dtype=pl.UInt8)
+        "customer_id", pl.col("month").clip(0), code=pl.col("reason").replace_strict(codes, return_dtype=pl.UInt8)
     )
     repaid = (
         closed.filter(pl.col("on") == pl.col("on").max().over("customer_id", "month"))
@@ -156,6 +157,7 @@ def _gone(maturities: pl.DataFrame | None, ends: list[date], rule: Churn) -> pl.
     named(maturities.columns, OF_MATURITIES, "churn.episodes")
     return (
         maturities.lazy()
+        .filter(pl.col("amount") > 0)
         .with_columns(found_on=pl.col("matures_on").dt.offset_by(f"{rule.maturity_days}d"))
         .select(
             "customer_id", "before", "after", month=_number("matures_on", ends[0]), until=_number("found_on", ends[0])

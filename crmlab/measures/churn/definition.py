@@ -41,8 +41,9 @@ def episodes(
     that confirm it; *maturity*, the same share found gone some days after money matured, or a closure or a run-off in
     between. The first month wins; in one month the order is maturity, closure, run-off, salary. *Death* and *merger*
     are by the reason of closing any account; *repaid* is a closure where all that closed last were loans that had run
-    their term. Who left is at risk again once an account has been open, and AUM not below that share, for a month more
-    than confirms a run; after a salary, for as many months as make the usual.
+    their term. Who died or was merged is never at risk again; who left otherwise is once an account has been open, and
+    AUM not below that share, for a month more than confirms a run; after a salary, for as many months as make the
+    usual.
 
     Parameters
     ----------

@@ -96,6 +96,8 @@ class Path:
     def add(self, now: int) -> tuple[np.ndarray, np.ndarray]:
         """Who is found to have left in the month that this one confirms, and by which clause."""
         signs, month = self.signs, now - self.rule.confirm_months
+        # Who died or was merged before they were at risk, or after they left, is never at risk again.
+        self.is_final |= ~self.is_in & (signs.exits[now] > 0)
         stays = signs.is_open[now] & signs.is_known[now] & (signs.average[now] >= self.least)
         self.wait = np.where(stays, self.wait - 1, self.waits)
         if month < 0:
@@ -130,7 +132,7 @@ class Path:
             if "maturity" in self.rule.causes:
                 ended |= signs.matured[month]
             found[within & ended] = GONE
-        found[self.is_in & ~signs.is_open[now]] = GONE
+        found[self.is_final | (self.is_in & ~signs.is_open[now])] = GONE
         return found
 
     def _codes(self, month: int) -> np.ndarray:

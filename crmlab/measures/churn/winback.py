@@ -211,7 +211,9 @@ def _back(due: pl.DataFrame, standing: pl.LazyFrame | pl.DataFrame) -> pl.DataFr
             on="customer_id",
         )
         .with_columns(
-            average=pl.col("balance_days") // pl.col("days"), is_low=pl.col("month").is_between("ends_on", "known")
+            # An overdraft is a loan: paying it back brings no money.
+            average=(pl.col("balance_days") // pl.col("days")).clip(0),
+            is_low=pl.col("month").is_between("ends_on", "known"),
         )
         .filter(pl.col("is_low") | (pl.col("month") == pl.col("at")))
     )
@@ -223,7 +225,7 @@ def _back(due: pl.DataFrame, standing: pl.LazyFrame | pl.DataFrame) -> pl.DataFr
     is_at, low = pl.col("month") == pl.col("at"), pl.col("average").filter("is_low")
     sums = held.group_by("row").agg(
         now=pl.col("average").filter(is_at).sum(),
-        low=pl.when(low.len() < n_low.first()).then(pl.min_horizontal(low.min(), 0)).otherwise(low.min()),
+        low=pl.when(low.len() < n_low.first()).then(0).otherwise(low.min()),
         is_known=(pl.col("n_without_average") == 0).all(),
     )
     risen = (pl.col("now") - pl.col("low")).clip(0, pl.col("lost"))
