@@ -14,7 +14,7 @@ from crmlab.measures.churn import worklist
 from crmlab.views import theme
 from crmlab.views.pages import retention
 from crmlab.views.parts import Reader
-from crmlab.views.retention import behind, draw, fate, maturing, say
+from crmlab.views.retention import behind, draw, fate, maturing, say, trial
 from crmlab.views.retention.tables import BYS, Tables
 from crmlab.views.widgets import download
 from crmlab.views.words import word
@@ -25,7 +25,7 @@ SELECTIONS = [{}, {"branch": "B1"}, {"manager": "M2"}, {"manager": "(public)"}, 
 NOBODY = {"kind": "nobody"}
 VERDICTS = [  # better, difference, lower, upper, what is said
     (True, 0.12, 0.05, 0.19, "the list beats the simple rule"),
-    (None, 0.01, -0.04, 0.06, "the list does not surely beat the simple rule"),
+    (None, 0.01, -0.04, 0.06, "the list is not shown to beat the simple rule"),
     (False, -0.1, -0.2, -0.01, "the list does worse than the simple rule"),
     (None, None, None, None, "cannot be told"),
 ]
@@ -76,13 +76,15 @@ def test_the_finding_adds_up(tables):
     told = say.finding(tables, **ASKED)
     rows = tables.mart.page("leaving").filter(pl.col("state_of_watch") == "at risk")
     called = behind.calls(tables, "called", **ASKED)
-    lost = (rows["p6"] * rows["aum"]).sum()
-    share = (called["probability"] * called["aum"]).sum() / lost
+    money = (rows["p6"] * rows["aum"]).sum()
+    share = (called["probability"] * called["aum"]).sum() / money
+    is_known = pl.col("ends_on").is_between(date(2025, 5, 1), date(2025, 10, 31))
+    left = tables.mart.page("departures").filter("event", is_known)
     for text in (
         f"about <b>{round(rows['p6'].sum())} of {rows.height} customers</b>",
-        f"CNY {theme.money(round(lost), 2)}",
-        f"calls {called.height} customers",
-        f"<b>{theme.share(share)}</b> of that",
+        f"calls {called.height} customers, about <b>{called['probability'].sum():.1f}</b>",
+        f"is <b>CNY {theme.money(round(money), 2)}</b>; {theme.share(share)} of it",
+        f"to 31 Oct 2025, the last that are known, {left.height} left with CNY {theme.money(left['lost'].sum(), 2)}",
         "assumed, 20.0 %",
         "Not offered: 12 months",
     ):
@@ -90,12 +92,22 @@ def test_the_finding_adds_up(tables):
     assert WHY in told
 
 
+def test_what_is_at_stake_stands_beside_what_went(mart):
+    gone = mart.page("departures")
+    few, many = (gone.with_columns(lost=pl.col("lost") * times) for times in (0, 1_000_000))
+    assert "That is far less" in say.finding(Tables(_with(mart, departures=few)), **ASKED)
+    assert "That is far less" not in say.finding(Tables(_with(mart, departures=many)), **ASKED)
+    assert "31 Oct 2025, the last that are known, nobody" in say.finding(
+        Tables(_with(mart, departures=gone.clear())), **ASKED
+    )
+
+
 @pytest.mark.parametrize(("is_better", "difference", "lower", "upper", "expected"), VERDICTS)
 def test_the_verdict_is_told_in_plain_words(mart, is_better, difference, lower, upper, expected):
     row = mart.page("trial_verdict").filter(pl.col("horizon") == 6)
     numbers = {"difference": difference, "lower": lower, "upper": upper}
     row = row.with_columns(is_better=pl.lit(is_better), **{name: pl.lit(one) for name, one in numbers.items()})
-    told = say.verdict(Tables(_with(mart, trial_verdict=row)), 6)
+    told = trial.verdict(Tables(_with(mart, trial_verdict=row)), 6)
     assert expected in told
     if difference is not None:
         assert "balance fell most" in told
@@ -119,7 +131,7 @@ def test_reasons_are_those_of_the_customer_the_strongest_on_top(tables, mart):
     assert draw.reasons(tables, None).layout.annotations[0].text == word("retention.no_reasons")
     told = say.chosen_one(tables, number, 6)
     assert number in told
-    assert "over the next 60 months" in told
+    assert "Over the next 60 months, a customer of this kind" in told
 
 
 def test_a_click_chooses_and_the_button_opens(mart):
@@ -212,7 +224,8 @@ def test_a_curve_has_a_band_and_numbers_at_risk(tables, by, kind):
     lines = [trace for trace in figure.data if trace.showlegend]
     assert len(lines) == rows["group"].n_unique() > 0
     assert len(figure.data) == 2 * len(lines)
-    assert len(figure.layout.annotations) == 1 + 6 * len(lines)
+    assert len(figure.layout.annotations) == 1 + 7 * len(lines)
+    assert {line.name for line in lines} < {note.text for note in figure.layout.annotations if note.xref == "paper"}
     assert [round(line.y[-1], 6) for line in lines] == [
         round(rows.filter(pl.col("group") == group, pl.col("time") == 60)["survival"].item(), 6)
         for group in (tables.orders.get(by) or [""])
@@ -273,6 +286,7 @@ def test_money_that_came_back_is_told_and_few_are_faint(tables, mart):
     told = say.returned(tables)
     assert "Came back within 12 months" in told
     assert told.count("is-faint") == 4
+    assert told.count("12 of 60") == 8
     assert behind.left(tables, branch="B2").height == mart.page("win_back").filter(branch_id="B2").height > 0
 
 

@@ -7,6 +7,7 @@ from crmlab.views import theme
 from crmlab.views.words import named, word
 
 HEIGHT, ROW = 330, 17  # pixels; a row of numbers at risk
+NAMES, LETTERS = 118, 17  # pixels left of it for the group's name, and how much of that fits
 STEPS, MOST = (3, 6, 12, 24, 36, 48, 60), 7  # months between two ticks, and how many there may be
 
 
@@ -29,14 +30,15 @@ def curves(frame: pl.DataFrame, colours: dict[str, str], labels: dict[str, str])
         rows = frame.filter(pl.col("group") == group).sort("time")
         colour = theme.FAINT if rows["is_small"][0] else colours[group]
         traces += [_band(rows, colour), _line(rows, colour, labels[group])]
-        notes += _at_risk(rows, colour, ticks, -74 - at * ROW)
-    notes.append(_note(0, -58, word("retention.at_risk"), theme.QUIET) | {"xref": "paper", "xanchor": "left"})
+        below = -74 - at * ROW
+        notes += [_named(labels[group], colour, below), *_at_risk(rows, colour, ticks, below)]
+    notes.append(_named(word("retention.at_risk"), theme.QUIET, -58))
     return theme.figure(
         HEIGHT + ROW * len(groups),
         traces,
         hovermode="x unified",
         dragmode=False,
-        margin={"l": 56, "r": 12, "t": 8, "b": 84 + ROW * len(groups)},
+        margin={"l": NAMES, "r": 12, "t": 8, "b": 84 + ROW * len(groups)},
         annotations=notes,
         xaxis={"title": theme.title(word("retention.months_axis")), "tickvals": ticks, "range": [0, last * 1.01]},
         yaxis={
@@ -129,6 +131,12 @@ def _at_risk(rows: pl.DataFrame, colour: str, ticks: list[int], below: int) -> l
     found = [(tick, rows.filter(pl.col("time") >= tick)["at_risk"].head(1).to_list()) for tick in ticks]
     there = rows["time"][0]
     return [_note(tick, below, theme.brief(n[0]), colour) for tick, n in found if n and tick >= there]
+
+
+def _named(text: str, colour: str, below: int) -> dict:
+    """What a row of numbers is of: the colour alone does not tell everybody."""
+    short = text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
+    return _note(0, below, short, colour) | {"xref": "paper", "xanchor": "right", "xshift": -8}
 
 
 def _note(x: float, below: int, text: str, colour: str) -> dict:

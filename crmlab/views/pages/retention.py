@@ -9,7 +9,7 @@ from crmlab.mart import ledger
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
 from crmlab.views.parts import Latest, Reader, block, button, choice, filters, panel
-from crmlab.views.retention import behind, controls, draw, fate, say
+from crmlab.views.retention import behind, controls, draw, fate, say, trial
 from crmlab.views.retention.issue import Issued, issuing
 from crmlab.views.retention.listing import rows_of
 from crmlab.views.retention.tables import BYS, Tables
@@ -50,13 +50,13 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         left_out = said(say.left_out, sight, n_lists=issued, **asked)
         return [
             block("crmlab-lead", said(say.finding, sight, n_lists=issued, **asked)),
-            _titled("list", block("crmlab-pickers", show, left_out), calls),
+            _titled("list", block("crmlab-pickers", show, left_out), calls, days=tables.rules.maturing_days),
             block("crmlab-pair", _titled("why", why), issue),
         ]
 
     def lists(sight: Sight) -> list[ipywidgets.Widget]:
-        people = rows("fate", sight, None, n_lists=issued, **chosen)
-        return [_titled("fate", said(fate.table, sight, n_lists=issued), people.add_class("crmlab-short"))]
+        people = rows("fate", sight, None, n_lists=issued, **chosen).add_class("crmlab-short").add_class("has-files")
+        return [_titled("fate", said(fate.table, sight, n_lists=issued), people)]
 
     def maturities(sight: Sight) -> list[ipywidgets.Widget]:
         latest = Latest()
@@ -75,14 +75,14 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     def trust(sight: Sight) -> list[ipywidgets.Widget]:
         of = {"horizon": horizon}
         told, early = figure("calibration", sight, **of), figure("lead_time", sight, **of)
-        held = figure("gains", sight, **of)
+        held, budget = figure("gains", sight, **of), theme.share(tables.budget)
         return [
-            _titled("trust", said(say.trusted, sight, **of), said(say.accuracy, sight, **of)),
-            _titled("gains", said(say.captured, sight, **of), held, budget=theme.share(tables.budget)),
+            _titled("trust", said(trial.trusted, sight, **of), said(trial.accuracy, sight, **of)),
+            _titled("gains", said(trial.captured, sight, **of), held, budget=budget),
             block(
                 "crmlab-even",
-                _titled("calibration", said(say.calibrated, sight, **of), told),
-                _titled("lead_time", early),
+                _titled("calibration", said(trial.calibrated, sight, **of), told),
+                _titled("lead_time", early, budget=budget),
             ),
         ]
 

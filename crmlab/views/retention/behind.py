@@ -15,7 +15,7 @@ from crmlab.views.words import named, word
 CALLS = [
     Column("rank", "count"), Column("customer_no"), Column("manager"), Column("probability", "percent"),
     Column("reasons", "prose"), Column("aum", "money"), Column("contribution_year", "change"),
-    Column("amount_gain", "money"), Column("last_contact_on", "date"), Column("matures_on", "date"),
+    Column("amount_gain", "money"), Column("last_contact_on", "date"), Column("next_matures_on", "date"),
     Column("amount_maturing", "money"), Column("listed_on", "date"),
 ]  # fmt: skip
 COMING = [
@@ -31,7 +31,7 @@ LEFT = [
 SHOWN = ("called", "going", "capacity", "gain", "held")
 DOWNLOAD = [
     "customer_id", "customer_no", "name", "kind", "branch", "manager", "segment", "tier", "probability", "aum",
-    "contribution_year", "amount_gain", "reasons", "last_contact_on", "matures_on", "amount_maturing", "listed_on",
+    "contribution_year", "amount_gain", "reasons", "last_contact_on", "next_matures_on", "amount_maturing", "listed_on",
 ]  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def calls(tables: Tables, show: str, horizon: int, capacity: int, n_lists: int, 
         probability=f"p{horizon}" if f"p{horizon}" in rows.columns else pl.lit(None, pl.Float64),
         amount_gain="expected" if "expected" in rows.columns else pl.lit(None, pl.Int64),
         amount_maturing=pl.when(pl.col("maturing") != 0).then("maturing"),
+        next_matures_on="matures_on",
         rank="rank" if "rank" in rows.columns else pl.int_range(1, pl.len() + 1),
     )
     return rows.join(_open(tables, n_lists), on="customer_no", how="left", maintain_order="left").select(

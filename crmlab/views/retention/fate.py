@@ -28,7 +28,8 @@ def table(tables: Tables, n_lists: int) -> str:
     rows = [row for one in told.iter_rows(named=True) for row in _rows(tables, one, arms)]
     head = [word(f"retention.fate_{name}", currency=tables.mart.base_currency) for name in HEAD]
     sentences = "".join(f"<p>{sentence(row)}</p>" for row in told.iter_rows(named=True))
-    return f'<div class="crmlab-reading">{sentences}</div>{small_table(head, rows, "ttnnnn")}'
+    people = f'<p class="crmlab-reading">{word("retention.fate_people")}</p>'
+    return f'<div class="crmlab-reading">{sentences}</div>{small_table(head, rows, "ttnnnn")}{people}'
 
 
 def last(tables: Tables, n_lists: int) -> str:

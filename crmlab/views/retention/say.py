@@ -7,11 +7,13 @@ import polars as pl
 from crmlab.measures.churn import worklist
 from crmlab.views import theme
 from crmlab.views.parts import small_table
-from crmlab.views.retention import fate, maturing
+from crmlab.views.retention import fate, maturing, trial
 from crmlab.views.retention.draw import MOST_CURVES, MOST_MANAGERS
 from crmlab.views.retention.tables import MILLION, Tables
+from crmlab.views.retention.trial import between
 from crmlab.views.words import named, word
 
+FAR = 2  # times what went, from which on what is at stake is said to be far more
 SAVE_RATES = (0.5, 1.5)  # of the one in force, to show what hangs on it
 REASONS = {  # why somebody is not on the list, and how that is told
     "money already going": "going",
@@ -37,21 +39,18 @@ def finding(tables: Tables, horizon: int, capacity: int, n_lists: int, **chosen:
     if found is None:
         return f'<div class="told"><p>{_nobody(tables)}</p></div>'
     scores = tables.scores(**chosen).filter(pl.col("state_of_watch") == "at risk")
-    lost = pl.col(f"p{horizon}") * pl.col("aum")
-    n_leave, money = scores.select(n=pl.col(f"p{horizon}").sum(), money=lost.sum()).row(0)
-    held = found.calls.select((pl.col("probability") * pl.col("aum")).sum()).item()
     key = "retention.lead" if found.calls.height else "retention.lead_no_calls"
     lead = word(
         key,
         horizon=horizon,
         n=theme.whole(scores.height),
-        n_leave=_about(n_leave),
-        money=_money(tables, round(money)),
+        n_leave=_about(scores[f"p{horizon}"].sum()),
         n_called=theme.whole(found.calls.height),
-        share=theme.share(held / money if money > 0 else None),
+        n_held=_about(found.calls["probability"].sum()),
     )
     told = [
-        verdict(tables, horizon),
+        trial.verdict(tables, horizon),
+        _at_stake(tables, found, scores, horizon, **chosen),
         fate.last(tables, n_lists),
         _going(tables, found),
         _assumed(tables, horizon, capacity, n_lists, **chosen),
@@ -86,85 +85,6 @@ def untested(tables: Tables) -> str:
     return f'<span title="{why}">{word("retention.untested", horizons=horizons)}</span>'
 
 
-def verdict(tables: Tables, horizon: int) -> str:
-    """Whether the model beats the simple rule, in plain words."""
-    found = tables.trial("verdict", horizon)
-    if not found.height:
-        return word("retention.no_verdict")
-    row = found.row(0, named=True)
-    if row["difference"] is None:
-        return word("retention.no_verdict")
-    told = {name: theme.points(row[name]) for name in ("difference", "lower", "upper")}
-    told |= {name: theme.share(row[name]) for name in ("share", "rule_share")}
-    key = {None: "not_better", True: "better", False: "worse"}[row["is_better"]]
-    held = word("retention.held", horizon=horizon, **told)
-    return word(f"retention.{key}", rule=named("method", row["method"]).lower(), held=held)
-
-
-def trusted(tables: Tables, horizon: int) -> str:
-    """The verdict, and on what it rests."""
-    found = tables.trial("verdict", horizon)
-    if not found.height:
-        return f'<p class="crmlab-sentence">{word("retention.no_trial")}</p>'
-    row = found.row(0, named=True)
-    rests = word("retention.rests", n=theme.whole(row["n"]), n_events=theme.whole(row["n_events"]), horizon=horizon)
-    return f'<p class="crmlab-verdict">{verdict(tables, horizon)}</p><p class="crmlab-reading">{rests}</p>'
-
-
-def calibrated(tables: Tables, horizon: int) -> str:
-    """How far what is told is off."""
-    found = tables.trial("verdict", horizon)
-    if not found.height:
-        return ""
-    row = found.row(0, named=True)
-    slopes = {"slope": "slope", "lower": "slope_lower", "upper": "slope_upper"}
-    told = {name: "–" if row[column] is None else f"{row[column]:.2f}" for name, column in slopes.items()}
-    text = word("retention.calibrated", ici=theme.points(row["ici"]).lstrip("+"), **told)
-    if row["slope_upper"] is not None and row["slope_upper"] < 1:
-        text += " " + word("retention.too_bold")
-    elif row["slope_lower"] is not None and row["slope_lower"] > 1:
-        text += " " + word("retention.too_timid")
-    return f'<p class="crmlab-reading">{text}</p>'
-
-
-def captured(tables: Tables, horizon: int) -> str:
-    """What the calls of the bank would have held, by method."""
-    found = tables.trial("gains", horizon)
-    if not found.height:
-        return ""
-    at = found.filter((pl.col("budget") - tables.budget).abs() == (pl.col("budget") - tables.budget).abs().min())
-    shares = dict(at.select("method", "share_of_money").rows())
-    parts = [
-        word("retention.gains_part", method=named("method", method).lower(), share=theme.share(shares[method]))
-        for method in theme.METHODS
-        if method in shares
-    ]
-    text = word("retention.gains_at", budget=theme.share(at["budget"][0]), parts=" · ".join(parts))
-    return f'<p class="crmlab-reading">{text}</p>'
-
-
-def accuracy(tables: Tables, horizon: int) -> str:
-    """AUC and Brier of the model and of the simple rules at the end of the horizon."""
-    found = tables.trial("accuracy", horizon)
-    if not found.height:
-        return ""
-    month = found["month"].max()
-    rows = [
-        (
-            named("method", row["method"]),
-            "–" if row["auc"] is None else f"{row['auc']:.2f} <small>{row['lower']:.2f}–{row['upper']:.2f}</small>",
-            "–" if row["brier"] is None else f"{row['brier']:.4f} <small>{row['brier_base']:.4f}</small>",
-        )
-        for row in found.filter(pl.col("month") == month).iter_rows(named=True)
-    ]
-    head = [
-        word("retention.accuracy_method", months=month),
-        word("retention.accuracy_auc"),
-        word("retention.accuracy_brier"),
-    ]
-    return small_table(head, rows, "tnn")
-
-
 def chosen_one(tables: Tables, customer: str | None, horizon: int | None) -> str:
     """Who was chosen: how likely, by what, with how much."""
     score = tables.score_of(customer)
@@ -194,13 +114,13 @@ def overlap(tables: Tables) -> str:
         (
             f'<span class="is-whole">{named("cause", row["clause"])}</span>',
             theme.whole(row["n"]),
-            _between(row),
+            between(row),
             *("" if name == row["clause"] else theme.whole(row[name]) for name in others),
         )
         for row in found.iter_rows(named=True)
     ]
     head = [word(f"retention.overlap_{name}") for name in ("clause", "n", "rate")]
-    also = [word("retention.overlap_also", clause=named("cause", name).lower()) for name in others]
+    also = [word("retention.overlap_also", clause=named("clause", name)) for name in others]
     return small_table([*head, *also], rows, "tnn" + "n" * len(others))
 
 
@@ -212,6 +132,8 @@ def curves(tables: Tables, by: str, kind: str = "") -> str:
     behind, of = tables.behind(by, kind), tables.behind("", kind)
     parts += [word("retention.curves_of", n=theme.whole(behind), of=theme.whole(of))] if behind < of else []
     parts += [word("retention.curves_most", n=MOST_CURVES, of=n)] if n > MOST_CURVES else []
+    few = rows.group_by("group").agg(pl.col("at_risk").max()).filter(pl.col("at_risk") < maturing.SMALL)
+    parts += [word("retention.curves_faint", n=maturing.SMALL)] if few.height else []
     return f'<p class="crmlab-reading">{" ".join(parts)}</p>' if parts else ""
 
 
@@ -248,8 +170,10 @@ def kept(tables: Tables, **chosen: str) -> str:
     found, parts = tables.kept(**chosen), []
     if found.height > MOST_MANAGERS:
         parts.append(word("retention.kept_rest", n=found.height - MOST_MANAGERS))
-    if found.height:
+    drawn = found.sort("n", descending=True).head(MOST_MANAGERS)
+    if drawn["is_small"].any():
         parts.append(word("retention.kept_small", n=maturing.SMALL))
+    parts += [word("retention.kept_mind")] if found.height else []
     return f'<p class="crmlab-reading">{" ".join(parts)}</p>'
 
 
@@ -261,24 +185,22 @@ def returned(tables: Tables) -> str:
     for cause in (one for one in (*theme.CAUSES, "all") if one in set(found["cause"])):
         mine = {row["months"]: row for row in found.filter(pl.col("cause") == cause).iter_rows(named=True)}
         cells = [cell for months in spans for cell in _back(mine.get(months))]
-        rows.append((named("cause", cause), theme.whole(max(row["n"] for row in mine.values())), *cells))
-    head = [word("retention.returned_cause"), word("retention.returned_n")]
+        rows.append((named("cause", cause), *cells))
+    head = [word("retention.returned_cause")]
     for months in spans:
         head += [word("retention.returned_rate", months=months), word("retention.returned_back")]
-    return small_table(head, rows, "tn" + "nn" * len(spans)) if rows else ""
+    if not rows:
+        return ""
+    note = word("retention.returned_note", n=maturing.SMALL)
+    return f'<p class="crmlab-reading">{note}</p>{small_table(head, rows, "t" + "nn" * len(spans))}'
 
 
 def _back(row: dict | None) -> tuple[str, str]:
     if row is None or not row["n"] or row["rate"] is None:
         return "–", "–"
-    cells = _between(row), theme.share(row["back"] / row["lost"] if row["lost"] else None)
+    of = word("retention.returned_of", n_returned=theme.whole(row["n_returned"]), n=theme.whole(row["n"]))
+    cells = f"{between(row)} <small>{of}</small>", theme.share(row["back"] / row["lost"] if row["lost"] else None)
     return cells if row["n"] >= maturing.SMALL else tuple(f'<span class="is-faint">{cell}</span>' for cell in cells)
-
-
-def _between(row: dict) -> str:
-    """A rate with its interval."""
-    ends = f"{theme.share(row['lower'])}–{theme.share(row['upper'])}".replace(" %–", "–")
-    return f'<span class="is-whole">{theme.share(row["rate"])} <small>{ends}</small></span>'
 
 
 def _nobody(tables: Tables) -> str:
@@ -294,6 +216,21 @@ def _going(tables: Tables, found: worklist.CallList) -> str:
     months = tables.mart.manifest.get("confirm_months", 2)
     money = _money(tables, found.unconfirmed["aum"].sum())
     return word("retention.going", n=theme.whole(n), money=money, months=months)
+
+
+def _at_stake(tables: Tables, found: worklist.CallList, scores: pl.DataFrame, horizon: int, **chosen: str) -> str:
+    """What could go by the model, beside what went."""
+    money = (scores[f"p{horizon}"] * scores["aum"]).sum()
+    held = (found.calls["probability"] * found.calls["aum"]).sum()
+    known = tables.known(horizon, **chosen)
+    told = {"horizon": horizon, "on": theme.day(tables.known_to)}
+    share = theme.share(held / money if money > 0 else None)
+    text = word("retention.at_stake", money=_money(tables, round(money)), share=share)
+    if not known.height:
+        return f"{text} {word('retention.known_nobody', **told)}"
+    lost = known["lost"].sum()
+    text += " " + word("retention.known", n_left=theme.whole(known.height), lost=_money(tables, lost), **told)
+    return f"{text} {word('retention.much_more')}" if money > FAR * lost else text
 
 
 def _assumed(tables: Tables, horizon: int, capacity: int, n_lists: int, **chosen: str) -> str:

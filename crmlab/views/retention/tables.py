@@ -1,5 +1,6 @@
 """The tables of `retention` as a reader asks for them."""
 
+from datetime import date
 from functools import cached_property, lru_cache
 
 import polars as pl
@@ -80,6 +81,19 @@ class Tables:
     def behind(self, by: str, kind: str = ALL) -> int:
         """On how many customers' stays the curves rest."""
         return self.curves(by, kind).unique("group")["n"].sum()
+
+    @cached_property
+    def known_to(self) -> date:
+        """The last month end of which it is known who left: confirming takes months."""
+        n = self.mart.manifest.get("confirm_months", 2)
+        after = pl.select(pl.lit(self.mart.as_of).dt.offset_by("1d").dt.month_start()).item()  # of whole months only
+        return pl.select(pl.lit(after).dt.offset_by(f"-{n}mo").dt.offset_by("-1d")).item()
+
+    def known(self, horizon: int, **chosen: str) -> pl.DataFrame:
+        """Who left in the last so many months that are known (a row of `departures` each)."""
+        since = pl.lit(self.known_to).dt.offset_by("1d").dt.offset_by(f"-{horizon}mo")
+        is_then = pl.col("ends_on").is_between(since, pl.lit(self.known_to))
+        return self.page("departures", **chosen).filter("event", is_then)
 
     def causes(self) -> list[str]:
         """The causes whose hazards are told."""
