@@ -9,8 +9,8 @@ from crmlab.views import theme
 from crmlab.views.words import named, word
 
 ROW, ROOM = 27, 76  # pixels
-TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
-WIDEST = 0.04, 25  # what lies further out is not drawn
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+WIDEST = 0.04, 25  # an interval may run out of the picture further out, a dot never does
 
 
 def dots(frame: pl.DataFrame) -> go.Figure:
@@ -28,7 +28,8 @@ def dots(frame: pl.DataFrame) -> go.Figure:
     names = [named("covariate", name) for name in rows["covariate"]]
     low, high = WIDEST
     reach = max(low, min(rows["lower"].min(), 0.5)), min(high, max(rows["upper"].max(), 2))
-    ends = [math.log10(one) for one in reach]
+    told = rows["hazard_ratio"]
+    ends = [math.log10(one) for one in (min(reach[0], told.min()), max(reach[1], told.max()))]
     hollow = [one is False for one in rows["is_proportional"]]
     trace = {
         "type": "scatter",
