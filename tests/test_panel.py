@@ -141,6 +141,34 @@ def test_events_are_dated_and_in_order(six):
     assert out.select("customer", "amount").rows() == [("C4", 140000)]
 
 
+def test_a_joint_account_is_opened_and_closed_for_all_its_holders(tmp_path):
+    holders = [
+        {"account_id": number, "customer_id": who, "role": role, "share": share}
+        for number in ("A2", "A3")
+        for who, role, share in (("C1", "owner", "0.5"), ("C2", "joint", "0.5"), ("C3", "user", ""))
+    ]
+    folder = banks.write(
+        tmp_path / "extracts",
+        products=banks.PRODUCTS,
+        customers=[person("C1"), person("C2"), person("C3")],
+        accounts=[
+            account("A1", "C2"),
+            account("A2", "C1", closed_on="2024-01-20", close_reason="request"),
+            account("A3", "C1", closed_on="2024-01-20", close_reason="deceased"),
+        ],
+        holders=holders,
+        transactions=[entry("2024-01-05", "A1", "1.00")],
+    )
+    bank = read(folder)
+    found = named(crm.panel.events(bank).collect(), bank).select("customer", pl.col("kind").cast(pl.String), "reason")
+    opened, closed = ("opened", None), ("closed", "request")
+    assert sorted(found.rows(), key=str) == sorted(
+        [("C1", *opened)] * 2 + [("C1", *closed), ("C1", "closed", "deceased")]
+        + [("C2", *opened)] * 3 + [("C2", *closed), ("C2", "closed", None)],  # the owner's death is not theirs
+        key=str,
+    )  # fmt: skip
+
+
 def test_engines_give_equal_facts(six):
     bank, facts, _ = six
     assert_frame_equal(crm.panel.facts(bank, engine="duckdb").collect(), facts)

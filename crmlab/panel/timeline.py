@@ -25,8 +25,9 @@ def events(bank: Bank) -> pl.LazyFrame:
     -------
     pl.LazyFrame
         customer_id, on, kind (`KINDS`), account_id (null where it is about no account), line and matures_on (of an
-        account that is opened, closed or matured), amount (minor units of the base currency at the rate of the day,
-        positive; null where there is none), reason (of a closing), detail; by customer, date and kind.
+        account that is opened, closed or matured, which is told of all its holders), amount (minor units of the base
+        currency at the rate of the day, positive; null where there is none), reason (of a closing; death and merger are
+        the owner's only), detail; by customer, date and kind.
     """
     sources = [*_of_accounts(bank), *_of_transactions(bank), *_of_dealings(bank)]
     return (
@@ -44,7 +45,7 @@ def _shaped(source: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _of_accounts(bank: Bank) -> list[pl.LazyFrame]:
-    accounts = bank.table("accounts").join(
+    accounts = _held(bank).join(
         bank.table("products").select("product_id", "line", product=pl.coalesce("name", "product_id")),
         on="product_id",
         how="left",
@@ -62,6 +63,21 @@ def _of_accounts(bank: Bank) -> list[pl.LazyFrame]:
             on="matures_on", kind=pl.lit("matured"), detail="product"
         ),
     ]
+
+
+def _held(bank: Bank) -> pl.LazyFrame:
+    """The accounts of each customer, a joint one as often as it has holders."""
+    accounts = bank.table("accounts")
+    ends = pl.col("close_reason").cast(pl.String).is_in(["deceased", "merged"])
+    joint = (
+        bank.table("holders")
+        .filter(pl.col("role") != "user", pl.col("share") > 0)
+        .select("account_id", holder_id="customer_id")
+        .join(accounts, on="account_id")
+        .filter(pl.col("holder_id") != pl.col("customer_id"))
+        .with_columns(customer_id="holder_id", close_reason=pl.when(~ends).then("close_reason"))
+    )
+    return pl.concat([accounts, joint.select(accounts.collect_schema().names())])
 
 
 def _of_transactions(bank: Bank) -> list[pl.LazyFrame]:
