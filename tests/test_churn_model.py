@@ -270,14 +270,34 @@ def test_complete_separation_is_left_out_and_said(drawn):
     assert told["advice"].str.contains(r"^left out: .*no end.*size").all()
 
 
-def test_a_kind_of_five_has_the_baseline_of_everyone(drawn):
+def test_a_kind_of_five_is_as_everyone(drawn):
     five = drawn.with_columns(kind=pl.when(pl.col("customer_id") < 5).then(pl.lit("institution")).otherwise("kind"))
     found = churn.fit(five, END, POLICY, covariates=NAMES)
-    assert found.kinds == ("retail", "small business")
+    assert found.kinds == ("institution", "retail", "small business")
+    for of in found.hazards[:-1]:
+        assert (of.baseline[1] >= 0.5 * of.baseline[0]).all()
+        assert (of.baseline[1] <= 2 * of.baseline[0]).all()
     now = five.filter(pl.col("month") == END)
     assert churn.probability(found, now, 12).filter(now["kind"] == "institution")["probability"].min() > 0
     unknown = now.with_columns(kind=pl.lit("nobody has seen it"))
     assert churn.probability(found, unknown, 12)["probability"].min() > 0
+
+
+def test_a_kind_of_which_few_left_though_many_were_due_is_told_as_little(drawn):
+    """Two of many who left are firms, as is every third who stayed: they are not as likely to leave as everyone."""
+    left = drawn.filter(pl.col("cause").is_in(CAUSES)).sort("month", "duration")["customer_id"].unique(
+        maintain_order=True)  # fmt: skip
+    is_firm = pl.col("customer_id").is_in(left.head(2).implode()) | (
+        (pl.col("customer_id") % 3 == 0) & ~pl.col("customer_id").is_in(left.implode())
+    )
+    rows = drawn.with_columns(kind=pl.when(is_firm).then(pl.lit("corporate")).otherwise("kind"))
+    found = churn.fit(rows, END, POLICY, covariates=NAMES)
+    now = rows.filter(pl.col("month") == END)
+    told = (
+        churn.probability(found, now, 12).hstack(now.select("kind")).group_by("kind").agg(pl.col("probability").mean())
+    )
+    share = dict(told.rows())
+    assert 0 < share["corporate"] < 0.1 * min(share["retail"], share["small business"])
 
 
 def test_stayers_may_be_thinned(drawn, monkeypatch):

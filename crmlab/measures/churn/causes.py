@@ -25,7 +25,8 @@ class Training(NamedTuple):
     kept: tuple[str, ...]
     usual: dict[str, Usual]
     center: np.ndarray
-    n_strata: int
+    n_left: np.ndarray  # leavers by stratum, everyone's first
+    least: int  # leavers: of fewer, a cause has no coefficients of its own and a stratum no baseline
     months: int
 
     def values(self) -> np.ndarray:
@@ -41,15 +42,15 @@ class Effects(NamedTuple):
     only: tuple[tuple[int, float], ...]  # place of a covariate and its value: nobody else leaves for this cause
 
 
-def effects(data: Training, n_each: dict[str, int], least: int) -> tuple[dict[str, Effects], pl.DataFrame]:
+def effects(data: Training, n_each: dict[str, int]) -> tuple[dict[str, Effects], pl.DataFrame]:
     """The effects of each cause for which anyone left, and the table of coefficients.
 
-    A cause with fewer leavers than `least`, or whose own coefficients cannot be told, has those of all causes together.
+    A cause with fewer leavers than `data.least`, or whose own coefficients cannot be told, has those of all causes.
     """
     found, tables, shared = {}, [], None
     for cause, n in n_each.items():
         own, why = None, f"only {n} left so"
-        if n >= least:
+        if n >= data.least:
             try:
                 own = _fitted(data, cause, n)
             except InputError as error:

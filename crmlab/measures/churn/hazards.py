@@ -32,9 +32,14 @@ def hazards(data: Training, found: dict[str, Effects]) -> tuple[Hazard, ...]:
     values = data.values()
     x = values - data.center.astype(np.float32)
     none = Effects(np.zeros((2, len(data.kept))), data.months, ())
-    empty = np.zeros((data.n_strata, data.months))
-    bare = [Hazard(cause, found.get(cause, none), empty) for cause in OF]
-    return tuple(one._replace(baseline=_baseline(data, one, one.relative(x, values))) for one in bare)
+    bare = [Hazard(cause, found.get(cause, none), np.zeros((len(data.n_left), data.months))) for cause in OF]
+    counts = [_counts(data, one, one.relative(x, values)) for one in bare]
+    level = _levels(data, counts[:-1])
+    of_others = np.where(np.isnan(level), np.nan, 1.0)
+    levels = [level] * (len(OF) - 1) + [of_others]
+    return tuple(
+        one._replace(baseline=_baseline(*count, at)) for one, count, at in zip(bare, counts, levels, strict=True)
+    )
 
 
 def incidence(
@@ -90,18 +95,40 @@ def _relative(log_hazard: np.ndarray, values: np.ndarray, only: tuple[tuple[int,
     return found
 
 
-def _baseline(data: Training, of: Hazard, relative: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Who left each month over the sum of relative hazards of those there; stratum 0 is everyone together."""
+def _counts(data: Training, of: Hazard, relative: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Who left each month, and the sum of relative hazards of those there; stratum 0 is everyone together."""
     duration, weight = data.rows["duration"].to_numpy(), data.rows["weight"].to_numpy()
-    width = data.months + 1
+    width, n_strata = data.months + 1, len(data.n_left)
     cell = data.rows["stratum"].to_numpy().astype(np.int64) * width + duration
 
     def sums(values: np.ndarray) -> np.ndarray:
-        by_stratum = np.bincount(cell, values, data.n_strata * width).reshape(data.n_strata, width)
+        by_stratum = np.bincount(cell, values, n_strata * width).reshape(n_strata, width)
         by_stratum[0] = by_stratum.sum(axis=0)
         return by_stratum
 
     left = sums(weight * (data.rows["cause"] == of.cause).fill_null(False).to_numpy())
     early, late = (sums(weight * ratio)[:, ::-1].cumsum(axis=1)[:, ::-1] for ratio in relative)
     there = np.where(np.arange(width) <= of.effects.split, early, late)
-    return np.divide(left, there, out=np.zeros_like(left), where=(left > 0) & (there > 0))[:, 1:]
+    return left[:, 1:], there[:, 1:]
+
+
+def _levels(data: Training, counts: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """By stratum, how its hazard stands to everyone's; not a number where enough left for a baseline of its own.
+
+    Leavers over those due at everyone's hazard, one added to both: before anybody is seen, a kind is as others are (the
+    mean of a gamma distribution of which one leaver is known).
+    """
+    due = sum((_over(left[0], there[0]) * there).sum(axis=1) for left, there in counts)
+    n_due = due * (data.n_left[0] / due[0] if due[0] else 0)  # each leaver once, not at every landmark
+    level = (data.n_left + 1) / (n_due + 1)
+    level[(data.n_left >= data.least) | (np.arange(len(level)) == 0)] = np.nan
+    return level
+
+
+def _baseline(left: np.ndarray, there: np.ndarray, level: np.ndarray) -> np.ndarray:
+    own = _over(left, there)
+    return np.where(np.isnan(level)[:, None], own, own[0] * level[:, None])
+
+
+def _over(left: np.ndarray, there: np.ndarray) -> np.ndarray:
+    return np.divide(left, there, out=np.zeros_like(left), where=(left > 0) & (there > 0))

@@ -24,6 +24,7 @@ from crmlab.policy.departing import CAUSES
 
 KEY = ["customer_id", "month", "kind"]
 CHUNK = 2**18  # rows that are scored at a time
+USUAL = 50  # customers of a kind: of fewer, their mean says nothing of what is usual
 NUMBERS = [*CAUSES, "exit"]
 QUALITY = {
     "horizon": pl.Int64, "from": pl.Date, "to": pl.Date, "n": pl.Int64, "n_customers": pl.Int64, "n_events": pl.Int64,
@@ -37,10 +38,10 @@ class Fit:
     """A fitted model.
 
     `as_of` the month end up to which all was known; `until` the month end up to which those who left were learnt from;
-    `horizons` it can tell, in months; `covariates` it uses, `left_out` why it does not use others; `kinds` with a
-    baseline of their own (smaller ones have that of everyone); `n_events` leavers by cause. `center`, `lowest`,
-    `highest` of the covariates it was fitted on: what lies further counts as that far. `means` of the portfolio at
-    `as_of`, everyone's first, then those of `kinds`.
+    `horizons` it can tell, in months; `covariates` it uses, `left_out` why it does not use others; `kinds` it has
+    seen (where few left, its baseline is everyone's, raised or lowered as far as they tell); `n_events` leavers by
+    cause. `center`, `lowest`, `highest` of the covariates it was fitted on: what lies further counts as that far.
+    `means` of the portfolio at `as_of`, everyone's first, then those of `kinds`.
     """
 
     as_of: date
@@ -124,12 +125,13 @@ def fit(
     n_each = enough(rows, months, policy)
     values_of = usual(rows, covariates)
     kept, why = usable(rows, values_of)
-    kinds = _large(rows, policy.leaving.least_events)
+    kinds = tuple(rows["kind"].unique().sort())
     rows = rows.with_columns(stratum=_stratum(kinds))
     values = rows.select(kept)
     center = values.mean().to_numpy()[0].astype(np.float64)
-    data = Training(rows, kept, values_of, center, len(kinds) + 1, months.horizons[-1])
-    found, table = effects(data, n_each, policy.leaving.least_events)
+    data = Training(rows, kept, values_of, center, _leavers(rows, kinds), policy.leaving.least_events,
+                    months.horizons[-1])  # fmt: skip
+    found, table = effects(data, n_each)
     table = pl.concat([table, left_out(why, n_each)])
     lowest, highest = (values.select(end).to_numpy()[0] for end in (pl.all().min(), pl.all().max()))
     bare = Fit(
@@ -219,10 +221,10 @@ def _month_end(day: date) -> date:
     return day if (day + timedelta(1)).day == 1 else day.replace(day=1) - timedelta(1)
 
 
-def _large(rows: pl.DataFrame, least: int) -> tuple[str, ...]:
-    """The kinds of which enough left for a baseline of their own."""
-    left = rows.filter(pl.col("cause").is_in(CAUSES)).unique(["customer_id", "ends"])
-    return tuple(left.group_by("kind").len().filter(pl.col("len") >= least)["kind"].sort())
+def _leavers(rows: pl.DataFrame, kinds: tuple[str, ...]) -> np.ndarray:
+    """How many left, everyone and of each kind."""
+    left = rows.filter(pl.col("cause").is_in(CAUSES)).unique(["customer_id", "ends"])["kind"]
+    return np.array([len(left), *((left == kind).sum() for kind in kinds)])
 
 
 def _stratum(kinds: tuple[str, ...]) -> pl.Expr:
@@ -250,7 +252,7 @@ def centred(fit: Fit, rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def _with_means(fit: Fit, now: pl.DataFrame) -> Fit:
     x, _, stratum = centred(fit, now)
-    means = np.array([x[stratum == n].mean(axis=0) if n and (stratum == n).any() else x.mean(axis=0)
+    means = np.array([x[stratum == n].mean(axis=0) if n and (stratum == n).sum() >= USUAL else x.mean(axis=0)
                       for n in range(len(fit.kinds) + 1)])  # fmt: skip
     return replace(fit, means=means + fit.center)
 
