@@ -150,6 +150,7 @@ SAID = [
     ("change", 1.5, {"aum": 500_00, "aum_change": 400_00}, "balance 5 times that of three months before"),
     ("change", 1.5, {"aum": 500_00, "aum_change": 500_00}, "balance 4 times that of three months before"),
     ("change", log(0.6), {"aum": None, "aum_change": None}, "balance down 40 % in three months"),
+    ("change", log(4.9), {"aum": 490_00, "aum_change": 390_00}, "balance 5 times that of three months before"),
     ("idle", log(4), {}, "active this week"),
     ("idle", log(13), {}, "nothing of their own done for 12 days"),
     ("idle", log(64), {}, "nothing of their own done for 9 weeks"),
@@ -164,8 +165,10 @@ SAID = [
     ("salary_missed", 1, {}, "salary missing this month"),
     ("salary_missed", 0, {}, "no salary missed"),
     ("away", 0.32, {}, "32 % of the money sent to other banks in three months"),
+    ("away", 0.004, {}, "less than 1 % of the money sent to other banks in three months"),
     ("away", 0, {}, "nothing sent to other banks"),
     ("maturing", 0.4, {}, "40 % of the balance matures within 90 days"),
+    ("maturing", 0.001, {}, "less than 1 % of the balance matures within 90 days"),
     ("maturing", 0, {}, "nothing matures within 90 days"),
     ("lines", 1, {}, "only one product line"),
     ("lines", 3, {}, "3 product lines"),
@@ -178,6 +181,8 @@ SAID = [
     ("loan", 1, {}, "has a loan"),
     ("loan", 0, {}, "no loan"),
     ("rainfall", 0.5, {}, "rainfall 0.50"),
+    ("rainfall", 1e300, {}, "rainfall 10000000000000.00"),
+    ("size", 1e30, {}, "balance 1,000,000,000,000,000 on average"),
 ]
 
 
@@ -336,6 +341,13 @@ def test_what_cannot_be_fitted_is_told(drawn):
         churn.fit(drawn.with_columns(idle=pl.lit(None, pl.Float32)), END, POLICY, covariates=NAMES)
 
 
+def test_of_nobody_there_are_no_reasons(fitted, today):
+    assert churn.reasons(fitted, today.head(0)).is_empty()
+    assert churn.told(fitted, today.head(0), top=2).is_empty()
+    with pytest.raises(InputError, match=r"cannot give -1 reasons\. Ask for 1 or more"):
+        churn.reasons(fitted, today, top=-1)
+
+
 def test_what_cannot_be_scored_is_told(fitted, today):
     with pytest.raises(InputError, match=r"The model tells of 3, 6, 12 months, not of 4"):
         churn.probability(fitted, today, 4)
@@ -357,6 +369,7 @@ CALIBRATED = [
     ((0.1, 0.1), (200, 200), "level", None),
     ((0.1, 0.3), (214, 146), "level", -0.33),
     ((0.01, 0.02), (4, 5), "nothing", None),
+    ((0.1, 0.3), (0, 300), "level", None),
 ]
 
 
@@ -371,6 +384,16 @@ def test_calibration(said, left, uses, slope):
         assert found.lower < found.found < found.upper
     if uses != "nothing":
         assert calibrated(p, found).mean() == pytest.approx(gone.mean(), rel=0.05)
+
+
+def test_those_who_left_all_told_more_have_no_slope():
+    """Any slope is too flat for them; the sandwich at the last step would be sure of 70."""
+    rng = np.random.default_rng(1)
+    p, gone = np.concatenate([rng.uniform(0.01, 0.2, 2_000), rng.uniform(0.3, 0.5, 100)]), np.arange(2_100) >= 2_000
+    for said in (p, 1 - p):
+        found = calibrate(said, gone, np.arange(2_100), least=50)
+        assert (found.uses, found.slope) == ("level", 1.0)
+        assert np.isnan(found.found)
 
 
 def test_months_of_one_customer_count_together():

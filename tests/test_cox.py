@@ -106,12 +106,28 @@ def test_ties_late_entry_strata_and_clusters_against_sums_written_out():
 
 def test_hazards_are_those_of_strata_and_covariates():
     rows = lives(200, 6)
-    found = cox.fit(rows, NAMES, entry="entry", strata="kind")
+    stayed = rows.head(5).with_columns(kind=pl.lit("z"), event=pl.lit(False).cast(rows["event"].dtype))
+    found = cox.fit(pl.concat([rows, stayed]), NAMES, entry="entry", strata="kind")
     who = pl.DataFrame({"x0": [1.0, 0.0], "x1": [0.5, 0.0], "x2": [2.0, 0.0], "kind": ["b", "z"]})
     known = found.baseline.filter(pl.col("stratum") == "b", pl.col("time") <= 6)["hazard"].sum()
     expected = known * np.exp(found.beta @ [1.0, 0.5, 2.0])
     assert cox.hazards(found, who, 6).to_list() == [pytest.approx(expected), 0.0]
     assert cox.log_hazards(found, who)[0] == pytest.approx(found.beta @ [1.0, 0.5, 2.0])
+
+
+@pytest.mark.parametrize("other", ["no such", None])
+def test_a_stratum_that_the_fit_does_not_know_has_no_hazard_of_zero(other):
+    rows = pl.DataFrame({"duration": [1, 2, 3, 4], "event": [True] * 4, "x": [1, 0, 0, 1], "kind": [*"aabb"]})
+    found = cox.fit(rows, ["x"], strata="kind")
+    with pytest.raises(InputError, match=rf"1 of 2 rows .* stratum .* does not know \(first: {other}\)"):
+        cox.hazards(found, pl.DataFrame({"x": [0, 0], "kind": ["a", other]}), 3)
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e-200])
+def test_a_unit_beyond_numbers_is_told(unit):
+    rows = pl.DataFrame({"duration": [1, 2, 3, 4], "event": [True] * 4, "x": [1 * unit, 0.0, 0.5 * unit, 2 * unit]})
+    with pytest.raises(InputError, match=r"^x lies between 0 and 2e.* another unit"):
+        cox.fit(rows, ["x"])
 
 
 def test_without_covariates_the_baseline_is_that_of_Fleming_and_Harrington():  # noqa: N802, names

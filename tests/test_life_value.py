@@ -120,3 +120,9 @@ def test_what_has_no_value_is_told(rows, sentence):
     long = pl.DataFrame({"kind": ["retail", "corporate"], "duration": 60, "entry": 0, "event": False})
     with pytest.raises(InputError, match=sentence):
         life_value(survival.curves(long, "kind"), customers(*rows), policy(60))
+
+
+def test_curves_by_more_than_kind_are_told():
+    rows = pl.DataFrame({"kind": "retail", "segment": [*"ab"], "duration": 9, "event": False})
+    with pytest.raises(InputError, match=r"4 of 4 rows .* several curves of one kind"):
+        life_value(survival.curves(rows, ["kind", "segment"]), customers((1, "retail", 1, 5)), policy(60))

@@ -51,17 +51,37 @@ def signed(text: pl.Expr, contribution: pl.Expr) -> pl.Expr:
     return pl.format("{} ({}{}.{})", text, sign, size // 100, cents)
 
 
+def _whole(numbers: np.ndarray) -> np.ndarray:
+    """Rounded; beyond a thousand million million, where nobody reads on, cut off."""
+    return np.rint(np.clip(numbers, -(10.0**15), 10.0**15)).astype(np.int64)
+
+
+def _floats(rows: pl.DataFrame) -> np.ndarray:
+    return rows["value"].to_numpy().astype(np.float64)
+
+
 def _value(rows: pl.DataFrame) -> np.ndarray:
-    return np.rint(rows["value"].to_numpy()).astype(np.int64)
+    return _whole(_floats(rows))
 
 
 def _hundredths(rows: pl.DataFrame) -> np.ndarray:
-    return np.rint(100 * rows["value"].to_numpy()).astype(np.int64)
+    return _whole(100 * _floats(rows))
+
+
+def _part(rows: pl.DataFrame) -> np.ndarray:
+    """A share in hundredths; −1 for what is less than a half of one, but not nothing."""
+    share = _hundredths(rows)
+    return np.where((share == 0) & (_floats(rows) > 0), -1, share)
+
+
+def _grown(rows: pl.DataFrame) -> np.ndarray:
+    """What the log of a ratio says has been added."""
+    return np.expm1(np.minimum(_floats(rows), 40))
 
 
 def _counted(rows: pl.DataFrame) -> np.ndarray:
     """What log(1 + n) stands for."""
-    return np.rint(np.expm1(rows["value"].to_numpy().astype(np.float64))).astype(np.int64)
+    return _whole(_grown(rows))
 
 
 def _two_digits(rows: pl.DataFrame) -> np.ndarray:
@@ -73,7 +93,7 @@ def _two_digits(rows: pl.DataFrame) -> np.ndarray:
 
 def _ratio(rows: pl.DataFrame) -> np.ndarray:
     """What the log of a ratio stands for, in hundredths."""
-    return np.rint(100 * np.expm1(rows["value"].to_numpy().astype(np.float64))).astype(np.int64)
+    return _whole(100 * _grown(rows))
 
 
 def _balance(rows: pl.DataFrame) -> np.ndarray:
@@ -110,9 +130,18 @@ def _size(n: int) -> str:
     return f"balance {n:,} on average" if n else "hardly any balance"
 
 
+def _times(n: int) -> int:
+    """How many times as much as before it is, of what has been added in hundredths."""
+    return (n + 150) // 100
+
+
+def _percent(n: int) -> str:
+    return "less than 1 %" if n < 0 else f"{n} %"
+
+
 def _change(n: int) -> str:
     if n >= 200:
-        return f"balance {n // 100 + 1} times that of three months before"
+        return f"balance {_times(n)} times that of three months before"
     return f"balance {'up' if n > 0 else 'down'} {abs(n)} % in three months" if n else "balance as three months before"
 
 
@@ -122,7 +151,7 @@ def _idle(n: int) -> str:
 
 def _acts(n: int) -> str:
     if n >= 200:
-        return f"transactions {n // 100 + 1} times those of the quarter before"
+        return f"transactions {_times(n)} times those of the quarter before"
     return f"transactions {'up' if n > 0 else 'down'} {abs(n)} %" if n else "as many transactions as before"
 
 
@@ -131,11 +160,11 @@ def _no_card(n: int) -> str:
 
 
 def _away(n: int) -> str:
-    return f"{n} % of the money sent to other banks in three months" if n else "nothing sent to other banks"
+    return f"{_percent(n)} of the money sent to other banks in three months" if n else "nothing sent to other banks"
 
 
 def _maturing(n: int) -> str:
-    return f"{n} % of the balance matures within 90 days" if n else "nothing matures within 90 days"
+    return f"{_percent(n)} of the balance matures within 90 days" if n else "nothing matures within 90 days"
 
 
 def _lines(n: int) -> str:
@@ -155,8 +184,8 @@ PHRASES = {
     "no_card": Phrase(_counted, _no_card),
     "salary": _yes_no("salary still comes in", "no salary comes in"),
     "salary_missed": _yes_no("salary missing this month", "no salary missed"),
-    "away": Phrase(_hundredths, _away),
-    "maturing": Phrase(_hundredths, _maturing),
+    "away": Phrase(_part, _away),
+    "maturing": Phrase(_part, _maturing),
     "lines": Phrase(_value, _lines),
     "closed": _yes_no("a product line given up in three months", "no product line given up"),
     "complaint": _yes_no("complained within 90 days", "no complaint"),

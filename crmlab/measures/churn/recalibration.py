@@ -30,7 +30,8 @@ def calibrate(probability: np.ndarray, left: np.ndarray, customer: np.ndarray, l
 
     A slope of 1 and an intercept of 0 say that nothing is to be corrected; a slope below 1, that the probabilities lie
     too far apart. The interval of the slope takes the months of one customer together. Where fewer than `least`
-    customers left, or the slope cannot be told from 0, only the level is brought to what happened; below ten, nothing.
+    customers left, or the slope cannot be told from 0, or nobody who left was told less than one who stayed (no slope
+    is steep enough then), only the level is brought to what happened; below ten, nothing.
 
     Examples
     --------
@@ -49,7 +50,7 @@ def calibrate(probability: np.ndarray, left: np.ndarray, customer: np.ndarray, l
     middle = log_hazard.mean()
     level = float(_fitted(np.ones((len(left), 1)), log_hazard, left)[0])
     only = nothing._replace(level=level, uses="level")
-    if n_leavers < least or np.ptp(log_hazard) < 1e-6:
+    if n_leavers < least or np.ptp(log_hazard) < 1e-6 or _are_apart(log_hazard, left):
         return only
     x = np.column_stack([np.ones(len(left)), log_hazard - middle])
     beta = _fitted(x, np.zeros(len(left)), left, np.array([level + middle, 1.0]))
@@ -89,6 +90,11 @@ def concordance(probability: np.ndarray, left: np.ndarray) -> float:
     _, which, n_each = np.unique(probability, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(n_each) - (n_each - 1) / 2)[which]
     return float((ranks[left].sum() - n_left * (n_left + 1) / 2) / (n_left * (len(left) - n_left)))
+
+
+def _are_apart(told: np.ndarray, left: np.ndarray) -> bool:
+    ours, theirs = told[left], told[~left]
+    return ours.min() >= theirs.max() or ours.max() <= theirs.min()
 
 
 def _fitted(x: np.ndarray, offset: np.ndarray, left: np.ndarray, beta: np.ndarray | None = None) -> np.ndarray:

@@ -42,7 +42,7 @@ def life_value(curves: pl.DataFrame, customers: pl.DataFrame, policy: Policy) ->
     Raises
     ------
     InputError
-        When there is no row, a value or a column is missing, or a kind has no curve.
+        When there is no row, a value or a column is missing, or a kind has no curve or several.
 
     Examples
     --------
@@ -55,6 +55,11 @@ def life_value(curves: pl.DataFrame, customers: pl.DataFrame, policy: Policy) ->
     """
     required(customers, ["customer_id", *PAIR, "contribution_year"], "churn.life_value")
     required(curves, ["kind", "time", "survival", "variance", "at_risk", "since"], "churn.life_value")
+    if n := curves.select(pl.struct("kind", "time").is_duplicated().sum()).item():
+        raise InputError(
+            f"{n} of {len(curves)} rows given to churn.life_value are of several curves of one kind. Make them by "
+            "kind alone."
+        )
     pairs = customers.select(PAIR).unique().sort(PAIR)
     kinds = {key[0]: curve for key, curve in curves.partition_by("kind", as_dict=True, maintain_order=True).items()}
     if unknown := [kind for kind in pairs["kind"].unique().sort() if kind not in kinds]:

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from crmlab.errors import InputError
 from crmlab.measures.churn.hazards import shares
 from crmlab.measures.churn.model import Fit, centred, chunks, usable_rows
 from crmlab.measures.churn.phrases import signed, texts
@@ -36,16 +37,18 @@ def reasons(fit: Fit, customers: pl.DataFrame, top: int | None = None) -> pl.Dat
     Raises
     ------
     InputError
-        When a column or value is missing.
+        When a column or value is missing, or `top` is below 1.
     """
     usable_rows(fit, customers, "churn.reasons")
+    if top is not None and top < 1:
+        raise InputError(f"churn.reasons cannot give {top} reasons. Ask for 1 or more, or leave top out for all.")
     top = min(top or len(fit.covariates), len(fit.covariates))
     parts = [_contributions(fit, part) for part in chunks(customers)]
     moved = np.concatenate([np.zeros((0, len(fit.covariates))), *parts])
     order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :top]
     who, which = np.repeat(np.arange(len(moved)), top), order.ravel()
     shown = [name for name in ("aum", "aum_change") if name in customers.columns]
-    values = customers.select(fit.covariates).to_numpy().reshape(len(moved), -1)
+    values = customers.select(fit.covariates).to_numpy().reshape(moved.shape)
     rows = customers.select("customer_id", *shown)[who].with_columns(
         covariate=pl.Series(fit.covariates, dtype=pl.String)[which],
         value=pl.Series(values[who, which].astype(np.float64)),

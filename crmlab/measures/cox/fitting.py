@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from crmlab.errors import InputError
 from crmlab.measures.cox.ascent import Untold, top
 from crmlab.measures.cox.checks import Columns, checked, codes, events, finite
 from crmlab.measures.cox.risksets import Point, RiskSets, hazard, likelihood, residuals, risk_sets
@@ -22,7 +23,7 @@ class Cox:
     strata), time, hazard (Efron's increment of the cumulative hazard where all covariates are 0), mean_hazard (the same
     where they are at their means, which is a number even if 0 is far off), of strata in which somebody left;
     `log_likelihood`, `log_likelihood_null` (all coefficients 0); `n` rows, `n_events`, `iterations`; `columns` it was
-    made of.
+    made of; `strata` it knows (None without).
     """
 
     covariates: tuple[str, ...]
@@ -37,6 +38,7 @@ class Cox:
     n_events: int
     iterations: int
     columns: Columns
+    strata: pl.Series | None
 
 
 def fit(
@@ -149,6 +151,11 @@ def hazards(fit: Cox, rows: pl.DataFrame, until: float) -> pl.Series:
     rows
         The covariates, and the strata if the fit has them; a stratum in which nobody left has hazard 0.
 
+    Raises
+    ------
+    InputError
+        When a column is missing or not a number, or a stratum is none of the fit's.
+
     Examples
     --------
     >>> rows = pl.DataFrame({"duration": [1, 2, 3, 4, 5, 6], "event": [True] * 5 + [False], "debt": [3, 0, 2, 3, 1, 0]})
@@ -160,7 +167,12 @@ def hazards(fit: Cox, rows: pl.DataFrame, until: float) -> pl.Series:
         total = pl.Series([known["mean_hazard"].sum()]).new_from_index(0, len(rows))
     else:
         named(rows.columns, [fit.columns.strata], "cox.hazards")
-        own = rows.select(stratum=pl.col(fit.columns.strata))
+        own = rows.select(stratum=pl.col(fit.columns.strata).cast(fit.strata.dtype, strict=False))
+        if n := len(unknown := rows.filter(~own["stratum"].is_in(fit.strata.implode()).fill_null(False))):
+            raise InputError(
+                f"{n} of {len(rows)} rows given to cox.hazards are of a stratum that the fit does not know (first: "
+                f"{unknown[fit.columns.strata][0]}). Fit with such rows, too, or leave these out."
+            )
         total = own.join(known, on="stratum", how="left", maintain_order="left")["mean_hazard"].fill_null(0.0)
     return (total * (log_hazards(fit, rows) - fit.beta @ fit.means).exp()).alias("hazard")
 
@@ -206,7 +218,7 @@ def fitted(
     hazards = _hazards(rows, columns, sets, at, float(beta @ means))
     told = Cox(
         tuple(covariates), beta, covariance, robust, hazards, means, at.log_likelihood, null, len(rows),
-        int(at.n_left.sum()), iterations, columns,
+        int(at.n_left.sum()), iterations, columns, None if columns.strata is None else rows[columns.strata].unique(),
     )  # fmt: skip
     return told, drawn
 
@@ -220,8 +232,16 @@ def _scale(rows: pl.DataFrame, name: str, weight: np.ndarray | None) -> tuple[fl
             f"{name} is {values[0]:g} in all {len(rows)} rows given to cox.fit, so nothing goes along with it. "
             "Leave it out.",
         )
-    mean = float(np.average(values, weights=weight))
-    return mean, float(np.sqrt(np.average((values - mean) ** 2, weights=weight)))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean = float(np.average(values, weights=weight))
+        spread = float(np.sqrt(np.average((values - mean) ** 2, weights=weight)))
+    if not (0 < spread < np.inf):
+        raise Untold(
+            [name],
+            f"{name} lies between {values.min():g} and {values.max():g} in the rows given to cox.fit, which is more "
+            "than numbers can tell apart. Give it in another unit, or leave it out.",
+        )
+    return mean, spread
 
 
 def _sets(
