@@ -5,7 +5,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 import pytest
@@ -111,6 +111,17 @@ def test_what_is_no_list_is_not_issued(tmp_path, rows, name, said):
     with pytest.raises(InputError, match=said):
         write(tmp_path, rows, name)
     assert not (tmp_path / "ledger").exists()
+
+
+@pytest.mark.parametrize("on", ["2024-03-31", datetime(2024, 3, 31, 9)])
+def test_a_list_is_issued_on_a_day(tmp_path, on):
+    with pytest.raises(InputError, match="A list is issued on a day"):
+        write(tmp_path, on=on)
+
+
+def test_no_condition_takes_the_place_of_the_rule_in_force(tmp_path):
+    write(tmp_path, conditions={"rule": "another"})
+    assert json.loads(ledger.lists(tmp_path)["made_with"][0])["rule"] == asdict(RULE)
 
 
 def test_names_that_are_long_in_bytes_differ_still(tmp_path):

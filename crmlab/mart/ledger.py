@@ -99,7 +99,7 @@ def issue(
     list_id = f"{on}-{_slug(name)}"
     _usable(rows, name)
     told = json.dumps(
-        {"rule": asdict(rule), "confirm_months": confirm_months, **(conditions or {})}, sort_keys=True, default=str
+        {**(conditions or {}), "rule": asdict(rule), "confirm_months": confirm_months}, sort_keys=True, default=str
     )
     last = pl.lit(on).dt.month_end()
     ends_on = last.dt.offset_by(f"{rule.read_out_months}mo").dt.month_end()
@@ -201,6 +201,8 @@ def _in_force(
     """The day and the rules, those of the mart where none are named."""
     if not mart.is_dir():
         raise InputError(f"There is no mart in {mart}, beside which a list could be kept. Name the folder of one.")
+    if on is not None and type(on) is not date:  # nor a moment of a day, under which the day's lists are not found
+        raise InputError(f"A list is issued on a day; {on!r} is none. Write date(2024, 3, 31).")
     if None not in (on, rule, confirm_months):
         return on, rule, confirm_months
     opened = open_mart(mart)
