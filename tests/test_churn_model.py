@@ -348,6 +348,37 @@ def test_of_nobody_there_are_no_reasons(fitted, today):
         churn.reasons(fitted, today, top=-1)
 
 
+def test_covariates_that_are_no_numbers_are_told(drawn, fitted, today):
+    never, text = pl.lit(float("nan")), pl.lit("much")
+    late = drawn.with_columns(idle=pl.when(pl.col("month") > ENDS[30]).then(never).otherwise("idle"))
+    with pytest.raises(InputError, match=r"^\d+ of \d+ rows given to churn\.fit have a idle that is no number"):
+        churn.fit(late, END, POLICY, covariates=NAMES)
+    with pytest.raises(InputError, match=r"churn\.fit cannot compute with idle: it is String"):
+        churn.fit(drawn.with_columns(idle=text), END, POLICY, covariates=NAMES)
+    for wrong in (never, pl.lit(float("-inf"))):
+        for ask in (lambda rows: churn.probability(fitted, rows, 3), lambda rows: churn.reasons(fitted, rows)):
+            with pytest.raises(InputError, match=r"1 of \d+ rows given to churn\.\w+ have a idle that is no number"):
+                ask(today.with_columns(idle=pl.when(pl.int_range(pl.len()) == 3).then(wrong).otherwise("idle")))
+
+
+def test_months_without_anybody_and_horizons_that_are_none_are_told(drawn):
+    def fit(rows, **more):
+        return churn.fit(rows, END, POLICY, **{"horizons": (3,), "covariates": NAMES} | more)
+
+    with pytest.raises(InputError, match=rf"^Nobody was at risk on {ENDS[34]}"):
+        churn.fit(drawn.filter(pl.col("month") != ENDS[34]), ENDS[34], POLICY, horizons=(3,), covariates=NAMES)
+    gap = drawn.filter(~pl.col("month").is_between(ENDS[27], ENDS[33]))
+    with pytest.raises(InputError, match=r"^Nobody was at risk in the months that 3 months are calibrated on, from"):
+        fit(gap)
+    for horizon in (0, -3, 2.5):
+        with pytest.raises(InputError, match=rf"^A horizon of {horizon} months cannot be told\. Give whole months"):
+            fit(drawn, horizons=(horizon,))
+    with pytest.raises(InputError, match=r"No covariate tells customers apart: none is given\."):
+        fit(drawn, covariates=())
+    twice = fit(drawn, horizons=(3, 3), covariates=(*NAMES, NAMES[0]))
+    assert (twice.horizons, twice.covariates) == ((3,), NAMES)
+
+
 def test_what_cannot_be_scored_is_told(fitted, today):
     with pytest.raises(InputError, match=r"The model tells of 3, 6, 12 months, not of 4"):
         churn.probability(fitted, today, 4)

@@ -37,6 +37,26 @@ def required(frame: pl.DataFrame, columns: list[str], measure: str) -> None:
             raise InputError(f"{n} of {len(frame)} rows given to {measure} have no {name}. Fill it, or leave them out.")
 
 
+def finite(frame: pl.DataFrame, columns: list[str], measure: str) -> None:
+    """Stop where a column, which has no missing value, is not of numbers, or one of them is none.
+
+    Examples
+    --------
+    >>> finite(pl.DataFrame({"idle": [1.0, float("nan")]}), ["idle"], "churn.fit")
+    Traceback (most recent call last):
+    crmlab.errors.InputError: 1 of 2 rows given to churn.fit have a idle that is no number. Mend it, or leave them out.
+    """
+    for name in columns:
+        kind = frame.schema[name]
+        if not (kind.is_numeric() or kind == pl.Boolean):
+            raise InputError(f"{measure} cannot compute with {name}: it is {kind}, not numbers. Give 0 and 1.")
+        if kind.is_float() and (n := len(frame) - frame[name].is_finite().sum()):
+            raise InputError(
+                f"{n} of {len(frame)} rows given to {measure} have a {name} that is no number. Mend it, or leave "
+                "them out."
+            )
+
+
 def named(known: list[str], columns: list[str], measure: str) -> None:
     """Stop where a frame with the columns `known` lacks one.
 

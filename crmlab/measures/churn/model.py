@@ -18,7 +18,7 @@ from crmlab.measures.churn.hazards import OF, Hazard, hazards, incidence
 from crmlab.measures.churn.landmarking import OUTCOME, as_known, number
 from crmlab.measures.churn.recalibration import Calibration, calibrate, calibrated, concordance
 from crmlab.measures.churn.training import MOST_ROWS, Span, enough, month_end, span, training, usable, usual
-from crmlab.measures.given import named, required
+from crmlab.measures.given import finite, named, required
 from crmlab.policy import Policy
 from crmlab.policy.departing import CAUSES
 
@@ -116,8 +116,10 @@ def fit(
     >>> probability(found, now, 3)["probability"].round(2).to_list()
     [0.19, 0.05]
     """
+    covariates = tuple(dict.fromkeys(covariates))
     named(landmarks.columns, OUTCOME, "churn.fit")
     required(landmarks, [*KEY, *covariates, "duration", "event"], "churn.fit")
+    finite(landmarks, covariates, "churn.fit")
     at = min(_month_end(as_of), landmarks["month"].max())
     known = as_known(landmarks, at, policy)
     months = span(number(known["month"].min()), number(at), policy, horizons)
@@ -237,6 +239,7 @@ def usable_rows(fit: Fit, customers: pl.DataFrame, measure: str) -> None:
     named(customers.columns, names, measure)
     if len(customers):
         required(customers, names, measure)
+        finite(customers, fit.covariates, measure)
 
 
 def chunks(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -251,6 +254,10 @@ def centred(fit: Fit, rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _with_means(fit: Fit, now: pl.DataFrame) -> Fit:
+    if now.is_empty():
+        raise InputError(
+            f"Nobody was at risk on {fit.as_of}, so there is no portfolio to compare with. Choose another day."
+        )
     x, _, stratum = centred(fit, now)
     means = np.array([x[stratum == n].mean(axis=0) if n and (stratum == n).sum() >= USUAL else x.mean(axis=0)
                       for n in range(len(fit.kinds) + 1)])  # fmt: skip
@@ -281,6 +288,11 @@ def _brought(fit: Fit, known: pl.DataFrame, months: Span, policy: Policy) -> Fit
         part = _thinned(
             known.filter(pl.col("month").is_between(month_end(months.until), month_end(months.last - horizon)))
         )
+        if part.is_empty():
+            raise InputError(
+                f"Nobody was at risk in the months that {horizon} months are calibrated on, from "
+                f"{month_end(months.until)} to {month_end(months.last - horizon)}. Give landmarks of these, too."
+            )
         said = np.concatenate([_incidence(fit, one)[horizon][:, :-1].sum(axis=1) for one in chunks(part)])
         left = (part["event"] & (part["duration"] <= horizon)).to_numpy()
         customer = part["customer_id"].to_numpy()

@@ -30,7 +30,9 @@ class Span(NamedTuple):
 def span(first: int, at: int, policy: Policy, horizons: tuple[int, ...] | None) -> Span:
     """The months to fit and to calibrate on: those asked for, or as many of the policy's horizons as history bears."""
     rules, last = policy.leaving, at - policy.churn.confirm_months
-    wanted = tuple(sorted(horizons or rules.horizons))
+    if wrong := [n for n in horizons or () if n < 1 or n % 1]:
+        raise InputError(f"A horizon of {wrong[0]:g} months cannot be told. Give whole months, 1 or more.")
+    wanted = tuple(sorted({int(n) for n in horizons or rules.horizons}))
     for n in range(len(wanted), 0, -1):
         longest = wanted[n - 1]
         until = last - rules.calibration_months - longest
@@ -201,10 +203,8 @@ def _independent(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Leave out what follows from those before it."""
     if not names:
-        raise InputError(
-            f"No covariate tells customers apart: {', '.join(f'{name} is {why}' for name, why in left_out.items())}. "
-            "Give more customers or a longer history."
-        )
+        why_not = ", ".join(f"{name} is {why}" for name, why in left_out.items()) or "none is given"
+        raise InputError(f"No covariate tells customers apart: {why_not}. Give more customers or a longer history.")
     x = rows.select(names).to_numpy().astype(np.float64)
     x -= x.mean(axis=0)
     x /= x.std(axis=0)
