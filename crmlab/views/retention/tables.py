@@ -39,9 +39,8 @@ class Tables:
         tiers = mart.page("worth_tiers").filter(pl.col("rule") == "tier").sort("rank")["name"].to_list()
         kinds = mart.page("roster")["kind"].unique().sort().cast(pl.String).to_list()
         self.orders = {"segment": segments, "tier": tiers[::-1], "kind": kinds, "branch_id": list(self.branches)}
-        self.colours = {
+        self.colours = {  # none of tiers: as lines their steps of one colour cannot be told apart
             "segment": theme.colours(segments),
-            "tier": theme.steps(tiers) | {tiers[0]: "#8fb0cf"} if tiers else {},  # the lightest would not be seen
             "kind": dict(zip(kinds, theme.KINDS, strict=False)),
         }
         self.scores, self.coming = (lru_cache(2)(made) for made in (self._scores, self._coming))
