@@ -54,6 +54,10 @@ class Customer:
             return None
         return median([max(self.average(i) - self.beyond(i, until if until is not None else -1), 0) for i in known])
 
+    def before(self, n: int) -> int:
+        """The median of what is known before `n`, however little that is."""
+        return median([self.average(i) for i in self.window(n)] or [0])
+
     def beyond(self, n: int, until: int) -> int:
         """What went to own loans from month `n` to another, in each beyond what was usual before."""
         usual = {i: median([self.own(j) for j in self.window(i)] or [0]) for i in range(n, until + 1)}
@@ -94,6 +98,7 @@ class Customer:
         known = [
             (row["n"], row["until"], row["before"] - self.beyond(row["n"], row["until"]), row["after"])
             for row in self.maturities
+            if row["before"] * MILLION >= self.before(row["n"]) * self.rule.share
             if row["amount"] > 0 and row["n"] >= 0 and row["until"] < self.n_months and row["after"] is not None
         ]
         rule = self.rule

@@ -219,6 +219,12 @@ def test_who_died_or_was_merged_before_they_were_at_risk_never_is():
     assert states == ["gone", "gone", "at risk"]  # the first has no account left
 
 
+def test_money_that_went_before_a_maturity_did_not_leave_at_it():
+    rows = standing(*(through(n, [100] * 5 + [5] * 7) for n in (1, 2)))
+    known = matured((1, date(2024, 6, 28), 10, 0), (2, date(2024, 6, 28), 20, 0))  # the usual is 100
+    assert crm.churn.episodes(rows, events(), RULE, known)["cause"].to_list() == ["run-off", "maturity"]
+
+
 def test_where_nothing_matured_nothing_left_at_maturity():
     rows = standing(through(1, [100] * 6 + [50] + [5] * 5))
     known = matured((1, date(2024, 7, 20), 100, 5))

@@ -106,7 +106,7 @@ def signs(block: Block, what: Happened, rule: Churn) -> Signs:
     to_own = _beyond(to_own, is_known, rule)
     fallen, went, due, kept = _fallen(average, is_known, told, usual, n_known, to_own, rule)
     exits, repaid = _exits(block, what.ends, size)
-    matured, maturing = _matured(block, what.maturities, to_own, rule)
+    matured, maturing = _matured(block, what.maturities, usual, to_own, rule)
     return Signs(
         average, is_known, is_open, usual, n_known,
         lengths(~is_open, rule.confirm_months + 1), fallen, _moved(block, what, is_open, rule), went, due, kept,
@@ -268,15 +268,19 @@ def _exits(block: Block, ends: pl.DataFrame, size: tuple[int, int]) -> tuple[np.
     return exits, repaid
 
 
-def _matured(block: Block, maturities: pl.DataFrame, to_own, rule: Churn) -> tuple[np.ndarray, np.ndarray]:
-    """Months in which the money of a maturity is found gone, and those since it, as far as confirmation sees."""
+def _matured(block: Block, maturities: pl.DataFrame, usual, to_own, rule: Churn) -> tuple[np.ndarray, np.ndarray]:
+    """Months in which the money of a maturity is found gone, and those since it, as far as confirmation sees.
+
+    Who had fallen below what was usual the day before had left already, whatever matured then.
+    """
     found, since = np.zeros(to_own.shape, bool), np.zeros(to_own.shape, bool)
     at, rows = _places(block, maturities)
     month, until, before = rows["month"], rows["until"], rows["before"].copy()
+    was_there = before >= least_kept(usual[month, at], rule)
     longest = int((until - month).max(initial=0))
     for later in range(longest + 1):
         before -= to_own[np.minimum(month + later, until), at] * (month + later <= until)
-    gone = (before >= rule.floor) & (rows["after"] < least_kept(before, rule))
+    gone = was_there & (before >= rule.floor) & (rows["after"] < least_kept(before, rule))
     at, month, until = at[gone], month[gone], until[gone]
     found[until, at] = True
     for later in range(min(longest, rule.confirm_months) + 1):

@@ -38,12 +38,12 @@ def episodes(
     at risk, and counted nowhere. Leaving is *closure*, no account open; *run-off*, AUM below a share of the usual, and
     by at least a floor, once what went to own loans and cards beyond the ordinary is taken off the usual; *salary*,
     none after regular ones, or no everyday deposit account while others are open: each in a month and in all months
-    that confirm it; *maturity*, the same share found gone some days after money matured, or a closure or a run-off in
-    between. The first month wins; in one month the order is maturity, closure, run-off, salary. *Death* and *merger*
-    are by the reason of closing any account; *repaid* is a closure where all that closed last were loans that had run
-    their term. Who died or was merged is never at risk again; who left otherwise is once an account has been open, and
-    AUM not below that share, for a month more than confirms a run; after a salary, for as many months as make the
-    usual.
+    that confirm it; *maturity*, AUM below that share of what it was the day before money matured, some days later, or a
+    closure or a run-off in between, unless AUM was below that share of the usual the day before already. The first
+    month wins; in one month the order is maturity, closure, run-off, salary. *Death* and *merger* are by the reason of
+    closing any account; *repaid* is a closure where all that closed last were loans that had run their term. Who died
+    or was merged is never at risk again; who left otherwise is once an account has been open, and AUM not below that
+    share, for a month more than confirms a run; after a salary, for as many months as make the usual.
 
     Parameters
     ----------
