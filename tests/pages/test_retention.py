@@ -5,6 +5,7 @@ import pytest
 
 from crmlab.mart import ledger, snapshot
 from crmlab.views.retention import behind, draw
+from crmlab.views.retention.listing import SIZE
 from crmlab.views.retention.tables import Tables
 from tests.pages.conftest import serving
 from tests.retention_mart import written
@@ -43,6 +44,13 @@ def calls(tables, capacity: int = 20, **chosen):
     return behind.calls(tables, "called", 6, capacity, ledger.lists(tables.root).height, **chosen)
 
 
+def listed(shown) -> list[str]:
+    """The customers of the first list, in the order in which they stand."""
+    return shown.page.eval_on_selector_all(
+        ".crmlab-table", "all => [...all[0].querySelectorAll('tr[data-key]')].map(row => row.dataset.key)"
+    )
+
+
 def unfolded(shown) -> None:
     """Read down to the end of the page."""
     for box in range(PARTS):
@@ -77,9 +85,13 @@ def test_the_sliders_reorder_the_list_at_once(page, tables):
     for _ in range(10):
         page.page.keyboard.press("ArrowLeft")
     page.wait_for(TOTAL, calls(tables, 10).height)
+    assert listed(page) == calls(tables, 10)["customer_no"].head(SIZE).to_list()
     page.page.locator(".is-short [role=slider]").first.focus()
     page.page.keyboard.press("ArrowLeft")
-    page.wait_for(TOTAL, behind.calls(tables, "called", 3, 10, 0).height)
+    sooner = behind.calls(tables, "called", 3, 10, 0)
+    page.wait_for(TOTAL, sooner.height)
+    assert listed(page) == sooner["customer_no"].head(SIZE).to_list()
+    assert sooner["customer_no"].head(SIZE).to_list() != calls(tables, 10)["customer_no"].head(SIZE).to_list()
     page.page.wait_for_function("() => document.querySelector('.told p').innerText.startsWith('Within 3 months')")
 
 
@@ -95,6 +107,16 @@ def test_a_row_tells_why_and_a_button_opens_the_customer(page, tables):
     page.page.wait_for_url(f"**page=customer&customer={number}**")
     page.page.go_back()
     page.wait_for(TOTAL, calls(tables).height)
+
+
+def test_the_list_is_a_file_in_its_order(page, tables):
+    page.wait_for(TOTAL, calls(tables).height)
+    with page.page.expect_download() as got:
+        page.page.locator(".crmlab-table").first.get_by_role("button", name="CSV").click()
+    assert got.value.suggested_filename == "call-list.csv"
+    rows = pl.read_csv(got.value.path())
+    assert rows["Customer"].to_list() == calls(tables)["customer_no"].to_list()
+    assert rows["Gain"].round(2).to_list() == (calls(tables)["amount_gain"] / 100).round(2).to_list()
 
 
 def test_who_is_not_called_is_listed_by_the_reason(page, tables):
@@ -142,3 +164,6 @@ def test_a_list_is_issued_once_it_is_asked_for_twice(page, folder, tables):
     unfolded(page)
     page.wait_for("n => document.querySelectorAll('.crmlab-table')[1].dataset.total === String(n)", made.height)
     assert made.filter(pl.col("is_control")).height > 0
+    with page.page.expect_download() as got:
+        page.page.locator(".crmlab-table").nth(1).get_by_role("button", name="CSV").click()
+    assert pl.read_csv(got.value.path()).height == made.height

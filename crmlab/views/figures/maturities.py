@@ -1,6 +1,6 @@
 """What matures when, and what of it stays."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import plotly.graph_objects as go
 import polars as pl
@@ -9,6 +9,7 @@ from crmlab.views import theme
 from crmlab.views.words import named, word
 
 HEIGHT, ROW, ROOM = 380, 26, 96
+MOST_TICKS = 8
 WEEK = 5.5 * 86_400_000  # milliseconds: the width of a bar
 
 
@@ -58,13 +59,19 @@ def calendar(frame: pl.DataFrame, currency: str, digits: int) -> go.Figure:
         barmode="stack",
         xaxis={
             "type": "date",
-            "tickvals": weeks["week"].to_list()[:: -(-weeks.height // 9)],
+            "tickvals": _ticks(weeks["week"].min(), weeks["week"].max()),
             "tickformat": "%-d %b",
             "range": [weeks["week"].min() - room, weeks["week"].max() + room],
             "title": theme.title(word("retention.week_axis")),
         },
         yaxis={"title": theme.title(f"{currency} {unit}".strip()), "rangemode": "tozero"},
     )
+
+
+def _ticks(first: date, last: date) -> list[date]:
+    """Mondays as far apart as their names need, also over weeks in which nothing matures."""
+    n = (last - first).days // 7 + 1
+    return [first + timedelta(weeks=at) for at in range(0, n, -(-n // MOST_TICKS))]
 
 
 def kept(frame: pl.DataFrame) -> go.Figure:

@@ -74,6 +74,8 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
 
     def trust(sight: Sight) -> list[ipywidgets.Widget]:
         of = {"horizon": horizon}
+        if not tables.horizons:
+            return [_titled("trust", said(trial.trusted, sight, **of))]
         told, early = figure("calibration", sight, **of), figure("lead_time", sight, **of)
         held, budget = figure("gains", sight, **of), theme.share(tables.budget)
         return [

@@ -8,7 +8,7 @@ from crmlab.measures.churn import worklist
 from crmlab.views import theme
 from crmlab.views.parts import small_table
 from crmlab.views.retention import fate, maturing, trial
-from crmlab.views.retention.draw import MOST_CURVES, MOST_MANAGERS
+from crmlab.views.retention.draw import LEAST_AT_RISK, MOST_CURVES, MOST_MANAGERS
 from crmlab.views.retention.tables import MILLION, Tables
 from crmlab.views.retention.trial import between
 from crmlab.views.words import named, word
@@ -37,7 +37,7 @@ def finding(tables: Tables, horizon: int, capacity: int, n_lists: int, **chosen:
     """How many will leave, with how much, how much of it the list holds; whether the list is any good."""
     found = tables.called(horizon, capacity, n_lists, **chosen)
     if found is None:
-        return f'<div class="told"><p>{_nobody(tables)}</p></div>'
+        return f'<div class="told">{_nobody(tables)}</div>'
     scores = tables.scores(**chosen).filter(pl.col("state_of_watch") == "at risk")
     key = "retention.lead" if found.calls.height else "retention.lead_no_calls"
     lead = word(
@@ -132,8 +132,9 @@ def curves(tables: Tables, by: str, kind: str = "") -> str:
     behind, of = tables.behind(by, kind), tables.behind("", kind)
     parts += [word("retention.curves_of", n=theme.whole(behind), of=theme.whole(of))] if behind < of else []
     parts += [word("retention.curves_most", n=MOST_CURVES, of=n)] if n > MOST_CURVES else []
-    few = rows.group_by("group").agg(pl.col("at_risk").max()).filter(pl.col("at_risk") < maturing.SMALL)
-    parts += [word("retention.curves_faint", n=maturing.SMALL)] if few.height else []
+    few = rows.group_by("group").agg(pl.col("at_risk").max())
+    is_faint = pl.col("at_risk").is_between(LEAST_AT_RISK, maturing.SMALL - 1)
+    parts += [word("retention.curves_faint", n=maturing.SMALL)] if few.filter(is_faint).height else []
     return f'<p class="crmlab-reading">{" ".join(parts)}</p>' if parts else ""
 
 
@@ -205,8 +206,9 @@ def _back(row: dict | None) -> tuple[str, str]:
 
 def _nobody(tables: Tables) -> str:
     if tables.horizons:
-        return word("retention.lead_none")
-    return word("retention.no_horizon", why=escape(" ".join(dict.fromkeys(tables.untested.values()))))
+        return f"<p>{word('retention.lead_none')}</p>"
+    whys = (f"<li>{word('retention.months', n=n)}: {escape(why)}</li>" for n, why in sorted(tables.untested.items()))
+    return f"<p>{word('retention.no_horizon')}</p><ul>{''.join(whys)}</ul>"
 
 
 def _going(tables: Tables, found: worklist.CallList) -> str:

@@ -7,8 +7,8 @@ EN = {
     "retention.horizon": "Leaves within",
     "retention.capacity": "Calls a manager",
     "retention.months": "{n} months",
-    "retention.untested": "Not offered: {horizons}, which the history is too short to test.",
-    "retention.no_horizon": "No probability can be told yet. {why}",
+    "retention.untested": "Not offered: {horizons}, which could not be tested.",
+    "retention.no_horizon": "No probability can be told yet, so nobody is ranked.",
     # the finding
     "retention.lead": "Within {horizon} months, about <b>{n_leave} of {n} customers</b> are expected to leave. The "
     "list below calls {n_called} customers, about <b>{n_held}</b> of them among those who would.",
@@ -180,7 +180,7 @@ EN = {
     "before it went.",
     "retention.lead_axis": "months before it went",
     "retention.lead_share_axis": "of the lost money",
-    "retention.no_trial": "The history is too short to test this horizon.",
+    "retention.no_trial": "Nothing could be tested; why stands at the top of this page.",
     "retention.accuracy_method": "At {months} months",
     "retention.accuracy_auc": "AUC",
     "retention.accuracy_brier": "Brier <small>of a constant</small>",
