@@ -50,6 +50,13 @@ def test_six_customers():
     assert found.unconfirmed["customer_no"].to_list() == ["C3"]
 
 
+def test_of_whom_nothing_is_known_nobody_is_called():
+    unknown = pl.when(pl.col("customer_no") != "C1").then("state_of_watch").alias("state_of_watch")
+    found = worklist.call_list(frame().with_columns(unknown), RULE, 3)
+    assert found.calls["customer_no"].to_list() == ["C2", "C6"]
+    assert left_out(found)["not at risk"] == 1
+
+
 @pytest.mark.parametrize(
     ("capacity", "called"),
     [

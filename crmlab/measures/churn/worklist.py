@@ -205,7 +205,7 @@ def _judged(scores: pl.DataFrame, rule: Worklist, horizon: int, held_out: pl.Ser
         "customer_no", "manager_id", "aum", p.alias("probability"), at_risk.alias("at_risk"),
         pl.when(pl.col("manager_id").is_null()).then("branch_id").alias("branch_id"),
         weight=p * at_risk,
-        reason=pl.when(state == "unconfirmed").then(0).when(state != "at risk").then(1).when(is_held).then(2)
+        reason=pl.when(state == "unconfirmed").then(0).when(state.ne_missing("at risk")).then(1).when(is_held).then(2)
         .when(p.is_null()).then(3).when(at_risk == 0).then(4).otherwise(None).cast(pl.UInt8),
     ).with_row_index("row")  # fmt: skip
     _usable(lean, horizon)
