@@ -361,6 +361,15 @@ def test_covariates_that_are_no_numbers_are_told(drawn, fitted, today):
                 ask(today.with_columns(idle=pl.when(pl.int_range(pl.len()) == 3).then(wrong).otherwise("idle")))
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e-4, 1e-6])
+def test_the_unit_of_a_covariate_changes_no_probability(drawn, fitted, today, unit):
+    """In a unit so large a hazard ratio, of 1 more, is no number any more."""
+    small = (pl.col("idle").cast(pl.Float64) * unit).cast(pl.Float32)
+    found = churn.fit(drawn.with_columns(small), END, POLICY, covariates=NAMES)
+    one, other = churn.probability(found, today.with_columns(small), 12), churn.probability(fitted, today, 12)
+    assert np.allclose(one["probability"], other["probability"], rtol=1e-3)
+
+
 def test_months_without_anybody_and_horizons_that_are_none_are_told(drawn):
     def fit(rows, **more):
         return churn.fit(rows, END, POLICY, **{"horizons": (3,), "covariates": NAMES} | more)

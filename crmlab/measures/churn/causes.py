@@ -92,10 +92,10 @@ def _fitted(data: Training, cause: str | None, n: int) -> tuple[Effects, pl.Data
     beta = np.zeros((2, len(data.kept)))
     at = [data.kept.index(name) for name in table["covariate"]]
     # One coefficient that changes early to late moves the others, too: all of a half belong together.
-    halves = ("early", "late") if split < data.months else ("hazard_ratio",) * 2
+    halves = ("early", "late") if split < data.months else ("coefficient",) * 2
     for half, name in enumerate(halves):
-        beta[half, at] = np.log(table.select(pl.coalesce(name, "hazard_ratio")).to_series())
-    table = pl.concat([_shaped(table), _untold(why, only)])
+        beta[half, at] = table.select(pl.coalesce(name, "coefficient")).to_series()
+    table = pl.concat([_shaped(table.with_columns(pl.col("early", "late").exp())), _untold(why, only)])
     places = tuple((data.kept.index(name), value) for name, value in only.items())
     return Effects(beta, split, places), table.with_columns(n_events=pl.lit(n, pl.Int64), is_shared=pl.lit(False))
 
@@ -112,7 +112,10 @@ def _told(rows: pl.DataFrame, names: list[str], why: dict[str, str]) -> tuple[co
 
 
 def _table(model: cox.Cox, rows: pl.DataFrame) -> pl.DataFrame:
-    """Coefficients, and whether they hold throughout; where one surely does not, `split_at` says until when."""
+    """Coefficients, and whether they hold throughout; where one surely does not, `split_at` says until when.
+
+    `early` and `late` are coefficients here, too: a hazard ratio may be too large for a number, or nothing but 0.
+    """
     told = cox.coefficients(model).with_columns(
         p=(pl.col("coefficient") / pl.col("se")).abs().map_elements(lambda z: erfc(z / sqrt(2)), pl.Float64)
     )
@@ -124,7 +127,8 @@ def _table(model: cox.Cox, rows: pl.DataFrame) -> pl.DataFrame:
     changes = pl.col("is_proportional").eq(False).fill_null(False)
     shape = shape.select(
         "covariate",
-        pl.col("early", "late").exp(),
+        "early",
+        "late",
         "is_proportional",
         split_at=pl.when(changes.any()).then(pl.col("split_at").cast(pl.Int64)),
         advice=pl.when(changes)

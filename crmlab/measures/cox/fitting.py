@@ -121,7 +121,8 @@ def coefficients(fit: Cox) -> pl.DataFrame:
     ends = {"hazard_ratio": fit.beta, "lower": fit.beta - Z * se, "upper": fit.beta + Z * se}
     told = {"covariate": list(fit.covariates), "coefficient": fit.beta, "se": se}
     schema = {"covariate": pl.String} | dict.fromkeys(("coefficient", "se", *ends), pl.Float64)
-    return pl.DataFrame(told | {name: np.exp(end) for name, end in ends.items()}, schema)
+    with np.errstate(over="ignore"):
+        return pl.DataFrame(told | {name: np.exp(end) for name, end in ends.items()}, schema)
 
 
 def log_hazards(fit: Cox, rows: pl.DataFrame) -> pl.Series:
