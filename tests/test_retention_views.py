@@ -97,9 +97,8 @@ def test_what_is_at_stake_stands_beside_what_went(mart):
     few, many = (gone.with_columns(lost=pl.col("lost") * times) for times in (0, 1_000_000))
     assert "That is far less" in say.finding(Tables(_with(mart, departures=few)), **ASKED)
     assert "That is far less" not in say.finding(Tables(_with(mart, departures=many)), **ASKED)
-    assert "31 Oct 2025, the last that are known, nobody" in say.finding(
-        Tables(_with(mart, departures=gone.clear())), **ASKED
-    )
+    nobody = say.finding(Tables(_with(mart, departures=gone.clear())), **ASKED)
+    assert "31 Oct 2025, the last that are known, nobody left. That is far less" in nobody
 
 
 @pytest.mark.parametrize(("is_better", "difference", "lower", "upper", "expected"), VERDICTS)
@@ -297,6 +296,21 @@ def test_an_empty_selection_says_so(tables):
     assert draw.kept(tables, **NOBODY).layout.annotations[0].text == word("retention.none_matured")
     assert draw.curves(tables, "tier", "nobody").layout.annotations[0].text == word("retention.no_curves")
     assert behind.left(tables, **NOBODY).height == 0
+
+
+def test_an_empty_branch_and_a_manager_of_nobody_are_sentences(mart, caplog):
+    branch = pl.DataFrame({"branch_id": ["B9"], "name": ["Nowhere"]})
+    manager = pl.DataFrame({"manager_id": ["M9"], "name": ["Qi"], "branch_id": ["B9"]})
+    pages = {"branches": branch, "managers": manager}
+    page = retention.page(_with(mart, **{name: pl.concat([mart.page(name), row]) for name, row in pages.items()}))
+    for sight in _found(page, "Sight"):
+        sight.is_seen = True
+    branches, managers = _found(page, "Dropdown")[:2]
+    for chosen, value in ((branches, "B9"), (managers, "M9")):
+        chosen.value = value
+        assert word("retention.lead_none") in " ".join(one.value for one in _found(page, "HTML"))
+        assert _button(page, "issue").disabled
+    assert caplog.records == []
 
 
 def test_a_history_too_short_for_any_horizon_is_told_so(tmp_path, caplog):

@@ -228,10 +228,9 @@ def _at_stake(tables: Tables, found: worklist.CallList, scores: pl.DataFrame, ho
     told = {"horizon": horizon, "on": theme.day(tables.known_to)}
     share = theme.share(held / money if money > 0 else None)
     text = word("retention.at_stake", money=_money(tables, round(money)), share=share)
-    if not known.height:
-        return f"{text} {word('retention.known_nobody', **told)}"
     lost = known["lost"].sum()
-    text += " " + word("retention.known", n_left=theme.whole(known.height), lost=_money(tables, lost), **told)
+    told |= {"n_left": theme.whole(known.height), "lost": _money(tables, lost)}
+    text += " " + word("retention.known" if known.height else "retention.known_nobody", **told)
     return f"{text} {word('retention.much_more')}" if money > FAR * lost else text
 
 

@@ -19,10 +19,11 @@ EN = {
     "retention.known": "In the {horizon} months to {on}, the last that are known, {n_left} left with {lost}.",
     "retention.known_nobody": "In the {horizon} months to {on}, the last that are known, nobody left.",
     "retention.much_more": "That is far less: what is at stake leans on few large customers and is no forecast.",
-    "retention.better": "Tested on the past, the list beats the simple rule “{rule}”: {held}.",
-    "retention.not_better": "Tested on the past, the list is not shown to beat the simple rule “{rule}”: {held}. The "
-    "difference may be chance.",
-    "retention.worse": "Tested on the past, the list does worse than the simple rule “{rule}”: {held}. Use the rule.",
+    "retention.better": "Tested on the bank’s past, the list beats the simple rule “{rule}”: {held}.",
+    "retention.not_better": "Tested on the bank’s past, the list is not shown to beat the simple rule “{rule}”: "
+    "{held}. The difference may be chance.",
+    "retention.worse": "Tested on the bank’s past, the list does worse than the simple rule “{rule}”: {held}. "
+    "Use the rule.",
     "retention.held": "with {budget} of customers called, {share} of the money that left within {horizon} months stood "
     "on it, {rule_share} on the rule’s (difference {difference}, {lower} to {upper})",
     "retention.no_verdict": "Whether the list beats a simple rule cannot be told: nothing was tested.",
