@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.churn.hazards import shares
+from crmlab.measures.churn.hazards import FURTHEST, Hazard, incidence, shares
 from crmlab.measures.churn.model import Fit, centred, chunks, usable_rows
 from crmlab.measures.churn.phrases import signed, texts
 
@@ -16,8 +16,9 @@ def reasons(fit: Fit, customers: pl.DataFrame, top: int | None = None) -> pl.Dat
 
     The mean is that of the customer's kind, of everyone where the kind is small. Causes count by their share of the
     customer's probability, at the longest horizon, and so do early and late months where a cause has coefficients for
-    each. Contributions of a customer add to the difference of the log hazard,
-    so weighted, from that of a customer who is the mean.
+    each. Contributions of a customer add to the difference of the log hazard, so weighted, from that of a customer who
+    is the mean. A yes or no on one side of which nobody leaves for a cause has on top what that does to the probability
+    of all causes, against the portfolio's mix of both sides.
 
     Parameters
     ----------
@@ -93,4 +94,27 @@ def _contributions(fit: Fit, rows: pl.DataFrame) -> np.ndarray:
     x, values, stratum = centred(fit, rows)
     early, late = shares(fit.hazards, x, values, stratum, fit.horizons[-1])
     beta = np.array([of.effects.beta for of in fit.hazards[:-1]])
-    return (early @ beta[:, 0] + late @ beta[:, 1]) * (values - fit.means[stratum])
+    found = (early @ beta[:, 0] + late @ beta[:, 1]) * (values - fit.means[stratum])
+    for place in {place for of in fit.hazards for place, _ in of.effects.only}:
+        found[:, place] += _ruled_out(fit, place, x, values, stratum)
+    return found
+
+
+def _ruled_out(fit: Fit, place: int, x: np.ndarray, values: np.ndarray, stratum: np.ndarray) -> np.ndarray:
+    """How far one side of a yes or no moves the log of the probability by the causes that only one side leaves for."""
+
+    def free(of: Hazard) -> Hazard:
+        only = tuple(one for one in of.effects.only if one[0] != place)
+        return of._replace(effects=of.effects._replace(only=only))
+
+    months = fit.horizons[-1]
+    parts = incidence(tuple(map(free, fit.hazards)), x, values, stratum, (months,))[months]
+    low, high = fit.lowest[place], fit.highest[place]
+    is_high = (fit.means[stratum, place] - low) / (high - low)
+    own, usual = np.zeros(len(x)), np.zeros(len(x))
+    for part, of in zip(parts.T, fit.hazards[:-1], strict=False):
+        side = dict(of.effects.only).get(place)
+        own += part if side is None else part * (values[:, place] == np.float32(side))
+        usual += part if side is None else part * np.where(np.float32(side) == high, is_high, 1 - is_high)
+    ratio = np.divide(own, usual, out=np.ones(len(x)), where=usual > 0)
+    return np.log(np.maximum(ratio, np.exp(-FURTHEST)))
