@@ -15,7 +15,6 @@ from crmlab.policy.source import MILLION
 
 YEAR = 12  # months
 TOLD = 24  # months back to which maturities are listed
-BY = ("segment", "tier", "branch_id")  # what curves are told apart by, besides kind
 CURVE = ["time", "survival", "lower", "upper", "at_risk", "n_events", "variance", "since", "n", "n_left_out"]
 INCIDENCE = ["time", "incidence", "lower", "upper", "at_risk"]
 WHO = [
@@ -107,27 +106,43 @@ def _is_last() -> pl.Expr:
     return pl.col("month") == pl.col("until")
 
 
-def _grouped(known: Known, episodes: pl.DataFrame) -> pl.DataFrame:
-    """Episodes with branch, and with segment and tier as they stood when the first month at risk began.
-
-    At that month's end they would tell of who left in it.
-    """
-    found = episodes.join(known.people.select("customer_id", "branch_id"), on="customer_id", how="left")
-    found = found.with_columns(began=pl.col("starts_on").dt.month_start() - pl.duration(days=1)).sort("began")
-    for name in ("segment", "tier"):
-        path = getattr(known.paths, name).select("customer_id", pl.col("month").alias("began"), name)
-        found = found.join_asof(path.sort("began"), on="began", by="customer_id", check_sortedness=False)
-    return found.drop("began").with_columns(pl.col(BY).cast(pl.String))
-
-
 def _curves(known: Known, episodes: pl.DataFrame) -> pl.DataFrame:
     """Curves of staying, of all kinds and of each: of everybody, and by segment, tier and branch."""
-    rows = _grouped(known, episodes)
-    kinds = {"": rows} | {kind: of for (kind,), of in sorted(rows.partition_by("kind", as_dict=True).items())}
-    ways = [("", "kind"), *((kind, by) for kind in kinds for by in ("", *BY))]
-    told = [(kinds[kind].filter(pl.col(by).is_not_null() if by else True), kind, by) for kind, by in ways]
+    branches = episodes.join(known.people.select("customer_id", "branch_id"), on="customer_id", how="left")
+    ways = {
+        "": episodes,
+        "segment": _as_they_stood(episodes, known.paths.segment, "segment"),
+        "tier": _as_they_stood(episodes, known.paths.tier, "tier"),
+        "branch_id": branches.filter(pl.col("branch_id").is_not_null()),
+    }
+    told = [(episodes, "", "kind"), *((rows, "", by) for by, rows in ways.items())]
+    for kind in sorted(episodes["kind"].unique()):
+        told += [(rows.filter(pl.col("kind") == kind), kind, by) for by, rows in ways.items()]
     made = [_curve(*one) for one in told if one[0].height]
     return pl.concat(made) if made else pl.DataFrame(schema=CURVES)
+
+
+def _as_they_stood(episodes: pl.DataFrame, path: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Episodes with segment or tier when the first month at risk began: at its end it would tell of who left in it.
+
+    Who was at risk before theirs could be told enters late, once it can; who had left by then is left out.
+    """
+    path = path.select("customer_id", began="month", **{name: pl.col(name).cast(pl.String)}).drop_nulls()
+    first = path.group_by("customer_id").agg(pl.col("began").min().alias("first"))
+    began = pl.col("starts_on").dt.month_start() - pl.duration(days=1)
+    rows = episodes.join(first, on="customer_id").with_columns(began=pl.max_horizontal(began, "first"))
+    late = (_number(pl.col("began")) + 1 - _number(pl.col("starts_on"))).cast(pl.Int32)
+    return (
+        rows.with_columns(entry=pl.col("entry") + late)
+        .filter(pl.col("entry") < pl.col("duration"))
+        .sort("began")
+        .join_asof(path.sort("began"), on="began", by="customer_id", check_sortedness=False)
+        .drop("began", "first")
+    )
+
+
+def _number(month: pl.Expr) -> pl.Expr:
+    return month.dt.year().cast(pl.Int32) * 12 + month.dt.month()
 
 
 def _curve(rows: pl.DataFrame, kind: str, by: str) -> pl.DataFrame:
@@ -273,7 +288,9 @@ def _trial(rows: pl.DataFrame, policy: Policy, horizon: int) -> dict[str, pl.Dat
 
 
 def _stacked(found: list[dict[str, pl.DataFrame]], name: str) -> pl.DataFrame:
-    return pl.concat([one[name] for one in found]) if found else pl.DataFrame(schema={"horizon": pl.Int32})
+    # Where one horizon cannot tell, its column has no type of its own.
+    made = [one[name] for one in found]
+    return pl.concat(made, how="vertical_relaxed") if made else pl.DataFrame(schema={"horizon": pl.Int32})
 
 
 def _scored(model: churn.Fit, rows: pl.DataFrame, main: int) -> tuple[list[pl.DataFrame], pl.DataFrame]:
