@@ -153,6 +153,8 @@ def test_a_list_is_issued_in_two_steps_and_its_control_is_not_called(folder):
     n = list_.page["total"]
     assert not (folder / "ledger").exists()
     _button(page, "issue").click()
+    asked = " ".join(one.value for one in _found(page, "HTML"))
+    assert "Who leaves in 3 months counts; it is told 2 months later" in asked
     _button(page, "issue_not").click()
     assert ledger.lists(folder).height == 0
     _button(page, "issue").click()

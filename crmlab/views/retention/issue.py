@@ -86,6 +86,7 @@ def _question(tables: Tables, n_lists: int, **asked: object) -> str:
         n_called=theme.whole(n - n_control),
         n_control=theme.whole(n_control),
         read_out=word("retention.months", n=tables.rules.read_out_months),
+        later=word("retention.months", n=tables.confirm_months),
     )
 
 

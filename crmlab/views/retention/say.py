@@ -207,7 +207,7 @@ def _back(row: dict | None) -> tuple[str, str]:
 def _nobody(tables: Tables) -> str:
     if tables.horizons:
         return f"<p>{word('retention.lead_none')}</p>"
-    whys = (f"<li>{word('retention.months', n=n)}: {escape(why)}</li>" for n, why in sorted(tables.untested.items()))
+    whys = (f"<li>{escape(why)}</li>" for why in dict.fromkeys(tables.untested.values()))
     return f"<p>{word('retention.no_horizon')}</p><ul>{''.join(whys)}</ul>"
 
 
@@ -215,9 +215,8 @@ def _going(tables: Tables, found: worklist.CallList) -> str:
     n = found.unconfirmed.height
     if not n:
         return ""
-    months = tables.mart.manifest.get("confirm_months", 2)
     money = _money(tables, found.unconfirmed["aum"].sum())
-    return word("retention.going", n=theme.whole(n), money=money, months=months)
+    return word("retention.going", n=theme.whole(n), money=money, months=tables.confirm_months)
 
 
 def _at_stake(tables: Tables, found: worklist.CallList, scores: pl.DataFrame, horizon: int, **chosen: str) -> str:

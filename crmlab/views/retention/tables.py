@@ -33,6 +33,7 @@ class Tables:
         self.untested = {int(months): why for months, why in leaving["untested"].items()}
         self.main: int | None = leaving["main"]
         self.budget = leaving["budget"] / MILLION
+        self.confirm_months: int = mart.manifest.get("confirm_months", 2)
         self.root = mart.folder.parent.parent  # the mart, in which the ledger lies beside the snapshots
         self.branches, self.managers = (dict(self._told(*of)) for of in NAMED)
         segments = mart.page("segments")["name"].to_list()
@@ -84,9 +85,8 @@ class Tables:
     @cached_property
     def known_to(self) -> date:
         """The last month end of which it is known who left: confirming takes months."""
-        n = self.mart.manifest.get("confirm_months", 2)
         after = pl.select(pl.lit(self.mart.as_of).dt.offset_by("1d").dt.month_start()).item()  # of whole months only
-        return pl.select(pl.lit(after).dt.offset_by(f"-{n}mo").dt.offset_by("-1d")).item()
+        return pl.select(pl.lit(after).dt.offset_by(f"-{self.confirm_months}mo").dt.offset_by("-1d")).item()
 
     def known(self, horizon: int, **chosen: str) -> pl.DataFrame:
         """Who left in the last so many months that are known (a row of `departures` each)."""

@@ -73,7 +73,7 @@ EN = {
     "retention.issue_ready": "{n} customers stand on the list.",
     "retention.issue_nobody": "Nobody stands on the list.",
     "retention.issue_ask": "{n} customers: about {n_called} are to be called, about {n_control} held out as control. "
-    "Read-out after {read_out}. It cannot be taken back.",
+    "Who leaves in {read_out} counts; it is told {later} later, once confirmed. It cannot be taken back.",
     "retention.issued": "Issued as “{name}”: {n_called} to call, {n_control} held out as control. "
     "Read-out on {read_out}.",
     "retention.issue_failed": "The list could not be written: {why}",
