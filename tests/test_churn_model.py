@@ -17,7 +17,7 @@ from crmlab.measures.churn.covariates import COVARIATES
 from crmlab.measures.churn.hazards import incidence
 from crmlab.measures.churn.model import centred
 from crmlab.measures.churn.phrases import PHRASES, texts
-from crmlab.measures.churn.recalibration import Calibration, calibrate, calibrated, concordance
+from crmlab.measures.churn.recalibration import calibrate
 from crmlab.policy.departing import CAUSES
 from tests.drawn_leavers import BETAS, ENDS, HAZARDS, landmarks
 
@@ -420,56 +420,6 @@ def test_what_cannot_be_scored_is_told(fitted, today):
 def test_horizons_that_history_bears(drawn):
     found = churn.fit(drawn.filter(pl.col("month") <= ENDS[24]), ENDS[24], with_least(20), covariates=NAMES)
     assert found.horizons == (3, 6)
-
-
-# Said, how many of a thousand left, and what is made of it.
-CALIBRATED = [
-    ((0.1, 0.3), (100, 300), "slope and level", 1.0),
-    ((0.1, 0.3), (146, 214), "slope and level", 0.33),
-    ((0.1, 0.1), (200, 200), "level", None),
-    ((0.1, 0.3), (214, 146), "level", -0.33),
-    ((0.01, 0.02), (4, 5), "nothing", None),
-    ((0.1, 0.3), (0, 300), "level", None),
-]
-
-
-@pytest.mark.parametrize(("said", "left", "uses", "slope"), CALIBRATED)
-def test_calibration(said, left, uses, slope):
-    p = np.repeat(said, 1_000)
-    gone = np.concatenate([np.arange(1_000) < n for n in left])
-    found = calibrate(p, gone, np.arange(2_000), least=50)
-    assert found.uses == uses
-    if slope is not None:
-        assert found.found == pytest.approx(slope, abs=0.02)
-        assert found.lower < found.found < found.upper
-    if uses != "nothing":
-        assert calibrated(p, found).mean() == pytest.approx(gone.mean(), rel=0.05)
-
-
-def test_those_who_left_all_told_more_have_no_slope():
-    """Any slope is too flat for them; the sandwich at the last step would be sure of 70."""
-    rng = np.random.default_rng(1)
-    p, gone = np.concatenate([rng.uniform(0.01, 0.2, 2_000), rng.uniform(0.3, 0.5, 100)]), np.arange(2_100) >= 2_000
-    for said in (p, 1 - p):
-        found = calibrate(said, gone, np.arange(2_100), least=50)
-        assert (found.uses, found.slope) == ("level", 1.0)
-        assert np.isnan(found.found)
-
-
-def test_months_of_one_customer_count_together():
-    """Each customer twenty times over says no more than once."""
-    rng = np.random.default_rng(3)
-    p = rng.uniform(0.05, 0.5, 400)
-    gone = rng.random(400) < p
-    once = calibrate(p, gone, np.arange(400), least=50)
-    often = calibrate(np.tile(p, 20), np.tile(gone, 20), np.tile(np.arange(400), 20), least=50)
-    assert often.upper - often.lower == pytest.approx(once.upper - once.lower, rel=0.02)
-
-
-def test_nobody_leaves_more_often_than_always():
-    by = Calibration(9.0, 1.0, 1.0, 1.0, 1.0, 9.0, "level")
-    assert calibrated(np.array([0.0, 0.5, 1.0]), by).tolist() == pytest.approx([0, 1, 1])
-    assert np.isnan(concordance(np.array([0.1]), np.array([True])))
 
 
 SMALL = {"closure": 0.02, "run-off": 0.02, "death": 0.004}

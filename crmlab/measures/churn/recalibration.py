@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
-from crmlab.measures.uncertainty import Z
+from crmlab.measures.uncertainty import Z, wilson
 
 LEAST = 10  # leavers: fewer calibrate nothing
+LIKELIEST = 20  # rows of the highest probabilities: what became of them says how high any can be
 FAINT = 1e-9  # a cumulative hazard below this counts as this
 STEPS, CLOSE = 50, 1e-10
 
@@ -21,6 +23,7 @@ class Calibration(NamedTuple):
     upper: float
     intercept: float  # that belongs to `found`
     uses: str  # "slope and level", "level" or "nothing"
+    most: float = 1.0  # no probability is told above it
 
 
 def calibrate(probability: np.ndarray, left: np.ndarray, customer: np.ndarray, least: int) -> Calibration:
@@ -31,7 +34,8 @@ def calibrate(probability: np.ndarray, left: np.ndarray, customer: np.ndarray, l
     A slope of 1 and an intercept of 0 say that nothing is to be corrected; a slope below 1, that the probabilities lie
     too far apart. The interval of the slope takes the months of one customer together. Where fewer than `least`
     customers left, or the slope cannot be told from 0, or nobody who left was told less than one who stayed (no slope
-    is steep enough then), only the level is brought to what happened; below ten, nothing.
+    is steep enough then), only the level is brought to what happened; below ten, nothing. Hazards multiply and
+    probabilities do not go on for ever: none is told above Wilson's upper end of what the twenty likeliest rows did.
 
     Examples
     --------
@@ -49,7 +53,7 @@ def calibrate(probability: np.ndarray, left: np.ndarray, customer: np.ndarray, l
         return nothing
     middle = log_hazard.mean()
     level = float(_fitted(np.ones((len(left), 1)), log_hazard, left)[0])
-    only = nothing._replace(level=level, uses="level")
+    only = nothing._replace(level=level, uses="level", most=_most(log_hazard, left))
     if n_leavers < least or np.ptp(log_hazard) < 1e-6 or _are_apart(log_hazard, left):
         return only
     x = np.column_stack([np.ones(len(left)), log_hazard - middle])
@@ -73,7 +77,7 @@ def calibrated(probability: np.ndarray, by: Calibration) -> np.ndarray:
     """
     hazard = -np.log1p(-np.minimum(probability, 1 - 1e-12))
     with np.errstate(divide="ignore"):
-        return -np.expm1(-np.exp(by.level + by.slope * np.log(hazard)))
+        return np.minimum(-np.expm1(-np.exp(by.level + by.slope * np.log(hazard))), by.most)
 
 
 def concordance(probability: np.ndarray, left: np.ndarray) -> float:
@@ -90,6 +94,14 @@ def concordance(probability: np.ndarray, left: np.ndarray) -> float:
     _, which, n_each = np.unique(probability, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(n_each) - (n_each - 1) / 2)[which]
     return float((ranks[left].sum() - n_left * (n_left + 1) / 2) / (n_left * (len(left) - n_left)))
+
+
+def _most(told: np.ndarray, left: np.ndarray) -> float:
+    """How many of the likeliest left, at most; equal ones belong to them."""
+    n = min(LIKELIEST, len(told))
+    top = told >= np.partition(told, -n)[-n]
+    _, upper = wilson(pl.lit(int(left[top].sum())), pl.lit(int(top.sum())))
+    return pl.select(upper).item()
 
 
 def _are_apart(told: np.ndarray, left: np.ndarray) -> bool:
