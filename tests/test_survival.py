@@ -293,6 +293,7 @@ def test_what_cannot_be_a_curve_is_told(change, sentence):
         (lambda: survival.curves(SIX.clear()), "no row: nobody is selected"),
         (lambda: survival.curves(SIX, "kind"), "needs a column kind"),
         (lambda: survival.curves(SIX.rename({"cause": "time"}), "time"), "a column time of its own. Rename yours"),
+        (lambda: survival.mean_life(survival.curves(SIX), 9, "group"), "a column group of its own. Rename yours"),
         (lambda: survival.incidence(SIX.with_columns(cause=pl.lit(None, pl.String), event=False)), "nobody left"),
         (lambda: survival.incidence(SIX.with_columns(event=True)), r"2 of 6 rows .* events without a cause.*row 3"),
         (

@@ -22,6 +22,21 @@ OWN = {
 }  # fmt: skip
 
 
+def free(by: str | Sequence[str] | None, measure: str) -> list[str]:
+    """The columns of groups, none of which is called as results call their own.
+
+    Examples
+    --------
+    >>> free("time", "survival.curves")
+    Traceback (most recent call last):
+    crmlab.errors.InputError: survival.curves has a column time of its own. Rename yours to have results by it.
+    """
+    groups = keys(by)
+    if clash := [name for name in groups if name in OWN]:
+        raise InputError(f"{measure} has a column {clash[0]} of its own. Rename yours to have results by it.")
+    return groups
+
+
 def given(
     episodes: pl.DataFrame, by: str | Sequence[str] | None, outcome: str, measure: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -38,9 +53,7 @@ def given(
     >>> rows.rows()
     [(0, 0, 2, True, 2)]
     """
-    groups = keys(by)
-    if clash := [name for name in groups if name in OWN]:
-        raise InputError(f"{measure} has a column {clash[0]} of its own. Rename yours to have results by it.")
+    groups = free(by, measure)
     optional = [name for name in ("entry", "weight") if name in episodes.columns]
     required(episodes, ["duration", *optional], measure)
     named(episodes.columns, [outcome, *groups], measure)

@@ -13,8 +13,8 @@ import polars as pl
 from lifelines import KaplanMeierFitter, NelsonAalenFitter
 
 from crmlab.errors import InputError
-from crmlab.measures.at_risk import given, numbered, stretches
-from crmlab.measures.given import keys, named, required
+from crmlab.measures.at_risk import free, given, numbered, stretches
+from crmlab.measures.given import named, required
 from crmlab.measures.uncertainty import Z
 
 FITTED = ["survival", "lower", "upper", "hazard", "hazard_lower", "hazard_upper"]
@@ -171,10 +171,11 @@ def mean_life(curve: pl.DataFrame, horizon_months: float, by: str | Sequence[str
     """
     needed = ["time", "survival", "lower", "variance", "since", "n"]
     required(curve, needed, "survival.mean_life")
-    named(curve.columns, keys(by), "survival.mean_life")
+    groups = free(by, "survival.mean_life")
+    named(curve.columns, groups, "survival.mean_life")
     if not 0 < horizon_months < float("inf"):
         raise InputError(f"survival.mean_life has been given a horizon of {horizon_months} months. Give one above 0.")
-    rows, groups = numbered(curve.select(*keys(by), *needed), keys(by))
+    rows, of_groups = numbered(curve.select(*groups, *needed), groups)
     if rows.select(pl.struct("group", "time").is_duplicated().any()).item():
         raise InputError("survival.mean_life has been given several curves of one group. Name the columns they are by.")
     end = pl.col("since") + horizon_months
@@ -203,7 +204,7 @@ def mean_life(curve: pl.DataFrame, horizon_months: float, by: str | Sequence[str
         .then("months_told")
         .otherwise(pl.min_horizontal(middle + pl.col("spread"), "months_told")),
     )
-    return _labelled(ends, groups, MEAN)
+    return _labelled(ends, of_groups, MEAN)
 
 
 def _fitted(part: pl.DataFrame, times: np.ndarray) -> np.ndarray:
