@@ -155,6 +155,12 @@ def segments(*rows: str, activity: str = '{name = "all"}', more: str = "") -> st
     )
 
 
+def trigger(kind: str, more: str, leads: str = 'lines = ["wealth"]') -> str:
+    """A policy of one life event: its kind in line 3, what it is measured by from line 6 on."""
+    days = "follow_days = 60\nfresh_days = 30"
+    return f'[[triggers]]\nname = "Event"\nkind = "{kind}"\n{days}\n{more}\n{leads}\n'
+
+
 ALL = 'Rest|["all"]|["falling", "steady", "rising"]'
 TWO = '{name = "asleep"}, {name = "awake", within = 60}'
 
@@ -349,11 +355,82 @@ def test_our_segments_are_seven_to_nine_and_cover_27_cells_once():
         ("[clusters]\nleast = 15\n", "line 2: least is 15; write a whole number of at least 16"),
         ('[clusters]\nfloor = "2"\n', "line 2: floor is '2'; write a share from 0 to 1"),
         ('[profile]\nleast_effect = "-1"\n', "line 2: least_effect is '-1'; write a number of at least 0"),
+        ("[crosssell]\nhorizons = [3, 1]\n", "line 2: horizons is .3, 1.; write each number once, from the lowest"),
+        ('[crosssell]\nleast_support = "2"\n', "line 2: least_support is '2'; write a share from 0 to 1"),
+        (trigger("maturing_soon", "days = 0"), "line 6: days is 0; write a whole number from 1 to 366"),
+        (trigger("maturing", "days = 9"), "line 3: kind is 'maturing'. Did you mean maturing_soon?"),
+        (
+            trigger("maturing_soon", 'days = 9\ntimes = "2"'),
+            "line 7: times is not a rule. Did you mean lines",
+        ),
+        (trigger("salary_rise", 'times = "1.2"\nmonths = 3'), "line 1: months_before is missing; write it"),
+        (
+            trigger("maturing_soon", "days = 9", 'lines = ["term deposit"]'),
+            "line 7: lines names 'term deposit'. Did you",
+        ),
+        (trigger("maturing_soon", "days = 9", "lines = []"), "line 1: triggers let Event lead nowhere; write lines or"),
+        (trigger("maturing_soon", "days = 9") * 2, "line 8: triggers have two triggers of the name Event"),
+        (
+            trigger("maturing_soon", "days = 9") + trigger("maturing_soon", "days = 9").replace("Event", "Other"),
+            "line 8: triggers have two of the kind maturing_soon; write one",
+        ),
+        ("triggers = [3]\n", "line 1: triggers has 3; write a table with name, kind"),
+        ('[eligibility]\nrules = ["owns"]\n', "line 2: rules names 'owns'. Did you mean owned"),
+        ("[eligibility.age]\nloans = {from = 70}\n", "line 2: age.loans is from 70 to 65; write the youngest first"),
+        ("[eligibility.age]\nloans = {form = 18}\n", "line 2: age.loans.form is not a rule. Did you mean from?"),
+        ('[eligibility.highest_risk]\nC4 = "R6"\n', "line 2: highest_risk.C4 is 'R6'. Known: R1, R2"),
+        (
+            '[eligibility.exposure_cap]\nretails = "9"\n',
+            "line 2: exposure_cap.retails is not a kind of customer. Did you",
+        ),
+        ('[eligibility.kinds]\ncards = ["people"]\n', "line 2: kinds.cards names 'people'. Known: retail"),
+        ('[eligibility.missing]\nage = "drop"\n', "line 2: missing.age is 'drop'. Known: exclude, keep"),
+        ("[campaigns]\nread_out_days = 0\n", "line 2: read_out_days is 0; write a whole number of at least 1"),
+        ('[campaigns]\ncost = "0.001"\n', "line 2: cost is '0.001'; write at most 2 digits after the point"),
     ],
 )
 def test_a_wrong_rule_is_named_with_its_line(tmp_path, text, says):
     with pytest.raises(crm.InputError, match=says):
         policy(tmp_path, text)
+
+
+def test_life_events_of_a_bank_stand_in_place_of_ours(tmp_path):
+    text = trigger("maturing_soon", "days = 20", 'products = ["D13"]\nlines = ["term deposits"]')
+    [event] = policy(tmp_path, text).triggers
+    assert (event.days, event.lines, event.products) == (20, ("term deposits",), ("D13",))
+    assert (event.times, event.months, event.share, event.floor) == (None,) * 4
+    assert policy(tmp_path, "triggers = []\n").triggers == ()
+
+
+def test_our_life_events_are_three():
+    ours = crm.policy.load().triggers
+    assert [event.kind for event in ours] == ["inflow_stayed", "maturing_soon", "salary_rise"]
+    assert (ours[0].times, ours[0].floor, ours[0].share) == (3_000_000, 2_000_000, 800_000)
+
+
+def test_who_may_be_offered_what_is_laid_over_ours(tmp_path):
+    rules = policy(
+        tmp_path,
+        """
+        [eligibility]
+        rules = ["owned", "age", "risk"]
+        [eligibility.age]
+        loans = {from = 21}
+        cards = {from = 0, to = 0}
+        W04 = {to = 70}
+        [eligibility.highest_risk]
+        C5 = "R5"
+        [eligibility.exposure_cap]
+        retail = "0"
+        [eligibility.missing]
+        consent = "keep"
+        """,
+    ).eligibility
+    assert rules.rules == ("owned", "age", "risk")
+    assert (rules.age["loans"], rules.age["cards"], rules.age["W04"]) == ((21, 65), (None, None), (None, 70))
+    assert (rules.highest_risk["C5"], rules.highest_risk["A"]) == ("R5", "R5")
+    assert rules.exposure_cap == {"small business": 1_000_000_000}
+    assert (rules.missing["consent"], rules.missing["age"]) == ("keep", "exclude")
 
 
 def test_a_file_that_is_not_there():
@@ -435,6 +512,15 @@ def test_transfer_prices_in_words():
             "A customer is unrated, from 0.001 points quasi-star, from 50 points three and from 500.50 points four.",
         ),
         (STARS, "Whoever is below the level falls when 2 assessments in a row say so."),
+        ("", "Accounts of one product that are no more than 45 days apart are one holding."),
+        (
+            "",
+            "Large inflow that stays: a month brought at least 3 times the median of the 6 months before and 20,000 "
+            "CNY, and 15 days after it 80 % of what exceeded the median is still there.",
+        ),
+        ("[eligibility]\nrules = []\n", "Everybody may be offered everything."),
+        ("[eligibility.age]\nW04 = {to = 70}\n", "Only people of 70 years or less are offered W04."),
+        ('[eligibility.missing]\nkyc = "keep"\n', "Who is not known to fit is kept: kyc."),
         (WEIGHTED, "Cash counts with 100 %, bonds counts with 80 % and deposits counts with 120 %."),
     ],
 )

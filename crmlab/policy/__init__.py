@@ -1,6 +1,8 @@
 """The bank's rules as data: ``policy.toml`` read into frozen rows, validated, with a hash that every snapshot keeps."""
 
 from crmlab.policy.departing import CAUSES, Churn, Leaving, LifeValue, Worklist
+from crmlab.policy.known import KINDS, LINES
+from crmlab.policy.offering import EXCLUSIONS, Campaigns, CrossSell, Eligibility, Trigger
 from crmlab.policy.parse import load
 from crmlab.policy.rules import (
     CHANNELS,
@@ -10,8 +12,6 @@ from crmlab.policy.rules import (
     FIVE_GRADES,
     GROWTH,
     INITIATORS,
-    KINDS,
-    LINES,
     POINT_BASES,
     TIER_VALUES,
     WORDS_OF_A_NAME,
@@ -35,8 +35,9 @@ from crmlab.policy.rules import (
 )
 
 __all__ = [
-    "CAUSES", "CHANNELS", "CLASSES", "ENTRY_KINDS", "FIELDS", "FIVE_GRADES", "GROWTH", "INITIATORS", "KINDS", "LINES",
-    "POINT_BASES", "TIER_VALUES", "WORDS_OF_A_NAME", "ActivityLevel", "Churn", "Clusters", "Completeness",
-    "Contribution", "Deviation", "DynamicSegment", "Funnel", "Groups", "Growth", "Leaving", "Level", "LifeCycle",
-    "LifeValue", "Policy", "Pricing", "Profile", "Segment", "Segmentation", "TierRule", "Worklist", "load",
+    "CAUSES", "CHANNELS", "CLASSES", "ENTRY_KINDS", "EXCLUSIONS", "FIELDS", "FIVE_GRADES", "GROWTH", "INITIATORS",
+    "KINDS", "LINES", "POINT_BASES", "TIER_VALUES", "WORDS_OF_A_NAME", "ActivityLevel", "Campaigns", "Churn",
+    "Clusters", "Completeness", "Contribution", "CrossSell", "Deviation", "DynamicSegment", "Eligibility", "Funnel",
+    "Groups", "Growth", "Leaving", "Level", "LifeCycle", "LifeValue", "Policy", "Pricing", "Profile", "Segment",
+    "Segmentation", "TierRule", "Trigger", "Worklist", "load",
 ]  # fmt: skip

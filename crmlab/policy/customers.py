@@ -15,8 +15,8 @@ from crmlab.policy.rules import (
     Profile,
     Segmentation,
 )
-from crmlab.policy.source import Source
-from crmlab.policy.tiering import levels, named_once, row_of
+from crmlab.policy.source import Source, named_once, row_of
+from crmlab.policy.tiering import levels
 
 KEYS = ("name", "activity", "earning", "growth", "means", "do")
 ROWS = ("segments", "rows")

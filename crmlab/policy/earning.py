@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from crmlab.policy.rules import CHANNELS, FIVE_GRADES, LINES, POINT_BASES, Contribution, Pricing
+from crmlab.policy.known import LINES
+from crmlab.policy.rules import CHANNELS, FIVE_GRADES, POINT_BASES, Contribution, Pricing
 from crmlab.policy.source import Source
 
 

@@ -11,6 +11,8 @@ from crmlab.policy import rules
 from crmlab.policy.customers import clusters, funnel, groups, growth, life_cycle, profile, segmentation
 from crmlab.policy.departing import churn, leaving, life_value, worklist
 from crmlab.policy.earning import contribution, pricing
+from crmlab.policy.known import LINES
+from crmlab.policy.offering import campaigns, crosssell, eligibility, triggers
 from crmlab.policy.rules import Policy, Segment
 from crmlab.policy.source import MILLION, Source
 from crmlab.policy.tiering import completeness, tiers
@@ -21,6 +23,7 @@ OPEN_TABLES = (
     "minor_digits", "pricing.curves", "pricing.day_count", "contribution.cost", "contribution.commission_on_balance",
     "contribution.commission_on_turnover", "contribution.pd", "contribution.pd_by_class", "contribution.lgd",
     "contribution.conversion", "contribution.capital", "contribution.points", "completeness.fields",
+    "eligibility.kinds", "eligibility.age", "eligibility.highest_risk", "eligibility.exposure_cap",
 )  # fmt: skip
 
 
@@ -77,7 +80,7 @@ def _policy(source: Source) -> Policy:
         minor_digits=minor_digits,
         max_reject_share=source.share("landing", "max_reject_share") / MILLION,
         tolerance=source.money("landing", "tolerance"),
-        lines=source.table("lines", known=rules.LINES, what="product line", read=lambda *at: _class(source, at)),
+        lines=source.table("lines", known=LINES, what="product line", read=lambda *at: _class(source, at)),
         activity_kinds=source.names("activity", "kinds", known=rules.ENTRY_KINDS),
         activity_initiators=source.names("activity", "initiated_by", known=rules.INITIATORS),
         activity_window_days=source.whole("activity", "window_days", least=1),
@@ -101,6 +104,10 @@ def _policy(source: Source) -> Policy:
         leaving=leaving(source),
         worklist=worklist(source, base_digits),
         life_value=life_value(source),
+        crosssell=crosssell(source),
+        triggers=triggers(source, base_digits),
+        eligibility=eligibility(source, base_digits),
+        campaigns=campaigns(source, base_digits),
         hash=hashlib.sha256(json.dumps(source.rules, sort_keys=True, default=str).encode()).hexdigest(),
     )
 

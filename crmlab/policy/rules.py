@@ -1,21 +1,18 @@
-"""What the rules are once they are read: frozen rows, and the words that a rule may use."""
+"""What the rules are once they are read: frozen rows, and most words that a rule may use."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
 
 from crmlab.policy.departing import Churn, Leaving, LifeValue, Worklist
+from crmlab.policy.offering import Campaigns, CrossSell, Eligibility, Trigger
 
-LINES = (
-    "deposits", "loans", "wealth", "insurance", "cards", "settlement", "e-banking", "international", "guarantees",
-)  # fmt: skip
 ENTRY_KINDS = (
     "payment", "card", "cash", "transfer", "salary", "own_transfer", "principal", "interest", "fee", "reversal",
 )  # fmt: skip
 INITIATORS = ("customer", "counterparty", "mandate", "bank")
 CLASSES = ("deposits", "loans", "investments", "services")
 CHANNELS = ("counter", "atm", "online", "mobile", "pos", "system")
-KINDS = ("retail", "small business", "corporate", "institution")
 FIVE_GRADES = ("normal", "special mention", "substandard", "doubtful", "loss")
 POINT_BASES = ("average", "fee", "transaction")
 TIER_VALUES = ("aum_average", "contribution", "points", "weighted_average")
@@ -256,6 +253,10 @@ class Policy:
     leaving: Leaving
     worklist: Worklist
     life_value: LifeValue
+    crosssell: CrossSell
+    triggers: tuple[Trigger, ...]
+    eligibility: Eligibility
+    campaigns: Campaigns
     hash: str
 
     @property

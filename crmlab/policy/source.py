@@ -159,6 +159,27 @@ class Source:
         return -max(near)[1] if near else None
 
 
+def row_of(source: Source, path: Path, known: tuple[str, ...], needed: tuple[str, ...]) -> dict:
+    """A table within a list, once it has the keys it needs and no other than it may have."""
+    row = source.value(*path)
+    if not isinstance(row, dict):
+        raise source.error(path, f"has {row!r}; write a table with {', '.join(needed)}.")
+    for key in row:
+        if key not in known:
+            raise source.error((*path, key), f"is not a rule. {near_miss(key, list(known))}")
+    for key in needed:
+        if key not in row:
+            raise source.error((*path, key), "is missing; write it.")
+    return row
+
+
+def named_once(source: Source, path: Path, names: list[str], what: str) -> None:
+    """Stop where two rows of a list have the same name."""
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            raise source.error((*path, n), f"have two {what} of the name {name}; name each differently.")
+
+
 def _at(rules: Any, path: Path) -> Any:
     for part in path:
         inside = part in rules if isinstance(rules, dict) else isinstance(rules, list) and part in range(len(rules))

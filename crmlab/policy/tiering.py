@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from crmlab.errors import near_miss
-from crmlab.policy.rules import FIELDS, KINDS, TIER_VALUES, Completeness, Level, TierRule
-from crmlab.policy.source import Source
+from crmlab.policy.known import KINDS
+from crmlab.policy.rules import FIELDS, TIER_VALUES, Completeness, Level, TierRule
+from crmlab.policy.source import Source, named_once, row_of
 
 BOUNDS = ("from", "above", "top")
 POINT_DIGITS = 3  # points are counted in thousandths
@@ -55,20 +55,6 @@ def _rule(source: Source, n: int, base_digits: int) -> TierRule:
     )
 
 
-def row_of(source: Source, path: tuple, known: tuple[str, ...], needed: tuple[str, ...]) -> dict:
-    """A table within a list, once it has the keys it needs and no other than it may have."""
-    row = source.value(*path)
-    if not isinstance(row, dict):
-        raise source.error(path, f"has {row!r}; write a table with {', '.join(needed)}.")
-    for key in row:
-        if key not in known:
-            raise source.error((*path, key), f"is not a rule. {near_miss(key, list(known))}")
-    for key in needed:
-        if key not in row:
-            raise source.error((*path, key), "is missing; write it.")
-    return row
-
-
 def levels(source: Source, path: tuple, digits: int) -> tuple[Level, ...]:
     """Levels by amount or by rank, the lowest first; amounts in a unit of which so many digits make a whole."""
     found = tuple(_level(source, (*path, n), digits) for n in range(len(source.rows(*path, of="levels"))))
@@ -100,10 +86,3 @@ def _level(source: Source, path: tuple, digits: int) -> Level:
     if bounds[0] == "top":
         return Level(name, None, source.share(*at))
     return Level(name, source.minor(*at, digits=digits) + (bounds[0] == "above"), None)
-
-
-def named_once(source: Source, path: tuple, names: list[str], what: str) -> None:
-    """Stop where two rows of a list have the same name."""
-    for n, name in enumerate(names):
-        if name in names[:n]:
-            raise source.error((*path, n), f"have two {what} of the name {name}; name each differently.")
