@@ -1,8 +1,10 @@
 """Recalibration: probabilities are brought to what happened, and to nothing that did not."""
 
 import numpy as np
+import polars as pl
 import pytest
 
+from crmlab.measures import churn
 from crmlab.measures.churn.recalibration import Calibration, calibrate, calibrated, concordance
 
 # Said, how many of a thousand left, and what is made of it.
@@ -49,8 +51,21 @@ def test_months_of_one_customer_count_together():
     assert often.upper - often.lower == pytest.approx(once.upper - once.lower, rel=0.02)
 
 
+def test_what_is_calibrated_has_the_slope_and_the_level_that_are_checked():
+    """Those told most leave less often than any line says: where calibrated, the back-test's slope is 1 all the same."""
+    rng = np.random.default_rng(7)
+    logit = rng.normal(-3, 2, 50_000)
+    left = rng.random(len(logit)) < 1 / (1 + np.exp(1 - np.minimum(logit, -2)))
+    p = 1 / (1 + np.exp(-logit))
+    told = calibrated(p, calibrate(p, left, np.arange(len(p)), least=50)._replace(most=1.0))
+    rows = pl.DataFrame({"customer_id": np.arange(len(p)), "probability": told, "event": left, "duration": 3})
+    found = churn.calibration(rows, 3)
+    assert found.slope == pytest.approx(1, abs=1e-6)
+    assert found.intercept == pytest.approx(0, abs=1e-6)
+
+
 def test_nobody_leaves_more_often_than_always():
-    by = Calibration(9.0, 1.0, 1.0, 1.0, 1.0, 9.0, "level")
+    by = Calibration(40.0, 1.0, 1.0, 1.0, 1.0, 40.0, "level")
     assert calibrated(np.array([0.0, 0.5, 1.0]), by).tolist() == pytest.approx([0, 1, 1])
     assert np.isnan(concordance(np.array([0.1]), np.array([True])))
 

@@ -9,12 +9,12 @@ from crmlab.measures.uncertainty import Z, wilson
 
 LEAST = 10  # leavers: fewer calibrate nothing
 LIKELIEST = 20  # rows of the highest probabilities: what became of them says how high any can be
-FAINT = 1e-9  # a cumulative hazard below this counts as this
+FAINT = 1e-6  # a probability nearer to 0 or 1 counts as so near
 STEPS, CLOSE = 50, 1e-10
 
 
 class Calibration(NamedTuple):
-    """log H′ = level + slope · log H, H the cumulative hazard that a probability stands for: H = −log(1 − p)."""
+    """logit p′ = level + slope · logit p."""
 
     level: float
     slope: float
@@ -27,7 +27,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(probability: np.ndarray, left: np.ndarray, customer: np.ndarray, least: int) -> Calibration:
-    """What brings probabilities to what happened: the likelihood's maximum under the complementary log-log link.
+    """What brings probabilities to what happened: slope and level of a logistic regression (Cox 1958).
 
     Answers: when we said 10 %, how many left?
 
@@ -45,18 +45,19 @@ def calibrate(probability: np.ndarray, left: np.ndarray, customer: np.ndarray, l
     >>> abs(found.slope - 1) < 1e-6, abs(found.level) < 1e-6, found.uses
     (True, True, 'slope and level')
     """
-    log_hazard = np.log(np.maximum(-np.log1p(-np.minimum(probability, 1 - 1e-12)), FAINT))
+    # Not the hazard's own log scale: there, a few told nearly 1 who stay outweigh all others, and flatten the slope.
+    told = _logit(np.clip(probability, FAINT, 1 - FAINT))
     n_leavers = len(np.unique(customer[left]))
     nothing = Calibration(0.0, 1.0, np.nan, np.nan, np.nan, np.nan, "nothing")
     # Everyone or nobody: no level is the likeliest.
     if n_leavers < LEAST or left.all():
         return nothing
-    middle = log_hazard.mean()
-    level = float(_fitted(np.ones((len(left), 1)), log_hazard, left)[0])
-    only = nothing._replace(level=level, uses="level", most=_most(log_hazard, left))
-    if n_leavers < least or np.ptp(log_hazard) < 1e-6 or _are_apart(log_hazard, left):
+    middle = told.mean()
+    level = float(_fitted(np.ones((len(left), 1)), told, left)[0])
+    only = nothing._replace(level=level, uses="level", most=_most(told, left))
+    if n_leavers < least or np.ptp(told) < 1e-6 or _are_apart(told, left):
         return only
-    x = np.column_stack([np.ones(len(left)), log_hazard - middle])
+    x = np.column_stack([np.ones(len(left)), told - middle])
     beta = _fitted(x, np.zeros(len(left)), left, np.array([level + middle, 1.0]))
     if not np.isfinite(beta).all():
         return only
@@ -72,12 +73,11 @@ def calibrated(probability: np.ndarray, by: Calibration) -> np.ndarray:
     Examples
     --------
     >>> half = Calibration(np.log(0.5), 1.0, 1.0, 1.0, 1.0, 0.0, "level")
-    >>> calibrated(np.array([0.19, 0.0]), half).round(3).tolist()
-    [0.1, 0.0]
+    >>> calibrated(np.array([0.2, 0.0]), half).round(3).tolist()
+    [0.111, 0.0]
     """
-    hazard = -np.log1p(-np.minimum(probability, 1 - 1e-12))
     with np.errstate(divide="ignore"):
-        return np.minimum(-np.expm1(-np.exp(by.level + by.slope * np.log(hazard))), by.most)
+        return np.minimum(_expit(by.level + by.slope * _logit(probability)), by.most)
 
 
 def concordance(probability: np.ndarray, left: np.ndarray) -> float:
@@ -125,15 +125,22 @@ def _fitted(x: np.ndarray, offset: np.ndarray, left: np.ndarray, beta: np.ndarra
 
 
 def _likelihood(eta: np.ndarray, left: np.ndarray) -> float:
-    mu = np.exp(np.minimum(eta, 30))
-    return float(np.where(left, np.log(np.maximum(-np.expm1(-mu), 1e-300)), -mu).sum())
+    return float(eta[left].sum() - np.logaddexp(0, eta).sum())
 
 
 def _derivatives(eta: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the log-likelihood after eta: the first, and the second as it is expected, without its sign."""
-    mu = np.exp(np.clip(eta, -30, 3.5))
-    p = -np.expm1(-mu)
-    return mu * (left / p - 1), mu * mu * (1 - p) / p
+    """Of the log-likelihood after eta: the first, and the second without its sign."""
+    p = _expit(eta)
+    return left - p, p * (1 - p)
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    return np.log(p / (1 - p))
+
+
+def _expit(eta: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-eta))
 
 
 def _covariance(x: np.ndarray, beta: np.ndarray, left: np.ndarray, customer: np.ndarray) -> np.ndarray:
