@@ -52,7 +52,7 @@ def test_months_of_one_customer_count_together():
 
 
 def test_what_is_calibrated_has_the_slope_and_the_level_that_are_checked():
-    """Those told most leave less often than any line says: where calibrated, the back-test's slope is 1 all the same."""
+    """Those told most leave less often than any line says; the slope of the back-test is 1 there all the same."""
     rng = np.random.default_rng(7)
     logit = rng.normal(-3, 2, 50_000)
     left = rng.random(len(logit)) < 1 / (1 + np.exp(1 - np.minimum(logit, -2)))
