@@ -14,7 +14,8 @@ from crmlab.panel.assignments import keepers
 from crmlab.panel.bookkeeping import books, monthly
 from crmlab.panel.maturing import maturities
 from crmlab.panel.months import facts
+from crmlab.panel.rates import in_base_of_the_day
 from crmlab.panel.relationships import customers
-from crmlab.panel.timeline import events, in_base_of_the_day
+from crmlab.panel.timeline import events
 
 __all__ = ["books", "customers", "events", "facts", "in_base_of_the_day", "keepers", "maturities", "monthly"]

@@ -9,8 +9,8 @@ from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.panel.calendar import month_end, month_ends
 from crmlab.panel.flows import entries, rows_of
+from crmlab.panel.rates import in_base_of_the_day
 from crmlab.panel.spans import resets
-from crmlab.panel.timeline import in_base_of_the_day
 
 COLUMNS = [
     "account_id", "customer_id", "kind", "line", "product", "opened_on", "matures_on", "amount", "before", "after",

@@ -3,12 +3,12 @@
 import polars as pl
 
 from crmlab.bank.read import Bank
-from crmlab.panel.exact import converted
-from crmlab.panel.relationships import HUNDRED_MILLION, no_rate
+from crmlab.panel.life import inflows_that_stayed, rises_in_salary
+from crmlab.panel.rates import in_base_of_the_day
 
 KINDS = [
     "opened", "closed", "matured", "salary", "large_inflow", "outflow_other_bank", "contact", "complaint", "offer",
-    "manager_change",
+    "manager_change", "inflow_stayed", "maturing_soon", "salary_rise",
 ]  # fmt: skip
 COLUMNS = {
     "customer_id": pl.Int32, "on": pl.Date, "kind": pl.Enum(KINDS), "account_id": pl.Int32, "line": pl.String,
@@ -25,9 +25,10 @@ def events(bank: Bank) -> pl.LazyFrame:
     -------
     pl.LazyFrame
         customer_id, on, kind (`KINDS`), account_id (null where it is about no account), line and matures_on (of an
-        account that is opened, closed or matured, which is told of all its holders), amount (minor units of the base
-        currency at the rate of the day, positive; null where there is none), reason (of a closing; death and merger are
-        the owner's only), detail; by customer, date and kind.
+        account that is opened, closed, matured or about to, which is told of all its holders), amount (minor units of
+        the base currency at the rate of the day, positive; null where there is none), reason (of a closing; death and
+        merger are the owner's only), detail; by customer, date and kind. The life events the policy declares under
+        ``[[triggers]]`` (`inflow_stayed`, `maturing_soon`, `salary_rise`) are dated when they can be known.
     """
     sources = [*_of_accounts(bank), *_of_transactions(bank), *_of_dealings(bank)]
     return (
@@ -62,7 +63,19 @@ def _of_accounts(bank: Bank) -> list[pl.LazyFrame]:
         accounts.filter(pl.col("matures_on") <= bank.as_of, alive_then).with_columns(
             on="matures_on", kind=pl.lit("matured"), detail="product"
         ),
+        *(_about_to_mature(accounts, rule.days, bank) for rule in bank.policy.triggers if rule.kind == "maturing_soon"),
     ]
+
+
+def _about_to_mature(accounts: pl.LazyFrame, days: int, bank: Bank) -> pl.LazyFrame:
+    """So many days before; a deposit that runs no longer than that, on the day it is opened."""
+    aum = bank.policy.lines_of("deposits", "investments")
+    before = pl.col("matures_on") - pl.duration(days=days)
+    return (
+        accounts.filter(pl.col("line").cast(pl.String).is_in(aum), pl.col("matures_on").is_not_null())
+        .with_columns(on=pl.max_horizontal("opened_on", before), kind=pl.lit("maturing_soon"), detail="product")
+        .filter(pl.col("closed_on").is_null() | (pl.col("closed_on") > pl.col("on")))
+    )
 
 
 def _held(bank: Bank) -> pl.LazyFrame:
@@ -96,43 +109,17 @@ def _of_transactions(bank: Bank) -> list[pl.LazyFrame]:
         .pipe(in_base_of_the_day, bank)
         .with_columns(on="booked_on", detail="category")
     )
+    salaries = rows.filter(pl.col("kind") == "salary")
+    found = {"inflow_stayed": lambda rule: inflows_that_stayed(bank, rule),
+             "salary_rise": lambda rule: rises_in_salary(salaries, bank.as_of, rule)}  # fmt: skip
     return [
-        rows.filter(pl.col("kind") == "salary").with_columns(kind=pl.lit("salary")),
+        *(found[rule.kind](rule) for rule in bank.policy.triggers if rule.kind in found),
+        salaries.with_columns(kind=pl.lit("salary")),
         rows.filter(pl.col("kind") != "salary", pl.col("amount") >= limit).with_columns(kind=pl.lit("large_inflow")),
         rows.filter(pl.col("amount") < 0, pl.col("counterparty_kind") == "other bank").with_columns(
             kind=pl.lit("outflow_other_bank"), amount=-pl.col("amount")
         ),
     ]
-
-
-def in_base_of_the_day(rows: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
-    """Amounts at the last rate at or before their day; in the first month, before any rate, at the first one."""
-    base, policy = bank.base_currency, bank.policy
-    abroad = pl.col("currency") != base
-    rates = bank.table("fx_rates").select("currency", booked_on="on", rate="rate").sort("currency", "booked_on")
-    first = rates.group_by("currency").agg(first_rate=pl.col("rate").first())
-    currencies = bank.table("accounts").select(pl.col("currency").unique().sort()).collect()["currency"].to_list()
-    rated = {base, *first.collect()["currency"]}
-    if missing := [currency for currency in currencies if currency not in rated]:
-        raise no_rate(missing[0], bank.as_of, bank)
-    shifts = {currency: policy.digits(base) - policy.digits(currency) for currency in currencies}
-    up = {currency: 10 ** max(shift, 0) for currency, shift in shifts.items()}
-    down = {currency: HUNDRED_MILLION * 10 ** max(-shift, 0) for currency, shift in shifts.items()}
-    foreign = (
-        rows.filter(abroad)
-        .sort("booked_on")
-        .join_asof(rates.sort("booked_on"), on="booked_on", by="currency", check_sortedness=False)
-        .join(first, on="currency", how="left")
-        .with_columns(
-            pl.col("amount").pipe(
-                converted,
-                pl.coalesce("rate", "first_rate") * pl.col("currency").replace_strict(up, return_dtype=pl.Int64),
-                pl.col("currency").replace_strict(down, return_dtype=pl.Int64).cast(pl.Int128),
-            )
-        )
-        .drop("rate", "first_rate")
-    )
-    return pl.concat([rows.filter(~abroad), foreign])
 
 
 def _of_dealings(bank: Bank) -> list[pl.LazyFrame]:

@@ -158,7 +158,8 @@ def _trigger(source: Source, n: int, base_digits: int) -> Trigger:
         "months": lambda *at: source.whole(*at, least=1, most=60),
         "months_before": lambda *at: source.whole(*at, least=1, most=60),
         "floor": lambda *at: source.minor(*at, digits=base_digits),
-        "days": lambda *at: source.whole(*at, least=1, most=366),
+        # What comes in is judged before the next month has ended: two months never wait on one another.
+        "days": lambda *at: source.whole(*at, least=1, most=28 if kind == "inflow_stayed" else 366),
         "share": source.share,
     }
     return Trigger(

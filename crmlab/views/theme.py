@@ -56,9 +56,12 @@ EVENTS = {  # in the order of their telling: with the customer, their money, the
     "complaint": "#cc3311",
     "manager_change": "#332288",
     "salary": "#88ccee",
+    "salary_rise": "#33bbee",
     "large_inflow": "#0077bb",
+    "inflow_stayed": "#004488",
     "outflow_other_bank": "#ee7733",
     "opened": "#999933",
+    "maturing_soon": "#ccbb44",
     "matured": "#ddcc77",
     "closed": "#5d6b7a",
 }
