@@ -4,6 +4,7 @@
 - `customers`: customer × month × line, in the base currency, summed from facts through holders;
 - `books`: the same by who maintained it: customer × month × line × manager;
 - `events`: dated things about a customer;
+- `holdings`: who held which product from when to when;
 - `maturities`: what deposits and plans paid out, and what of it stayed.
 
 Sign: what the bank owes the customer is positive, so a loan's balance is negative. In the first two
@@ -12,10 +13,21 @@ Sign: what the bank owes the customer is positive, so a loan's balance is negati
 
 from crmlab.panel.assignments import keepers
 from crmlab.panel.bookkeeping import books, monthly
+from crmlab.panel.holding import holdings
 from crmlab.panel.maturing import maturities
 from crmlab.panel.months import facts
 from crmlab.panel.rates import in_base_of_the_day
 from crmlab.panel.relationships import customers
 from crmlab.panel.timeline import events
 
-__all__ = ["books", "customers", "events", "facts", "in_base_of_the_day", "keepers", "maturities", "monthly"]
+__all__ = [
+    "books",
+    "customers",
+    "events",
+    "facts",
+    "holdings",
+    "in_base_of_the_day",
+    "keepers",
+    "maturities",
+    "monthly",
+]

@@ -1,12 +1,17 @@
 """Cross-sell: which products go together, and who takes which next.
 
-``crosssell.rules`` who holds these also holds those.
+``crosssell.penetration`` who holds what · ``crosssell.per_customer`` how many products ·
+``crosssell.together`` which go together · ``crosssell.attached`` who takes what month by month ·
+``crosssell.rules`` who holds these also holds those · ``crosssell.discovered`` which of these rules hold up afterwards.
 """
 
 from importlib import import_module
 
 _CONTENTS = {
+    "affinity": ("baskets", "penetration", "per_customer", "together"),
     "association": ("rules",),
+    "discovery": ("discovered",),
+    "attachment": ("attached",),
 }
 _ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_ROOMS)  # loaded when first named: a page needs the list and no model
