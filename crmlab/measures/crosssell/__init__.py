@@ -2,7 +2,8 @@
 
 ``crosssell.penetration`` who holds what · ``crosssell.per_customer`` how many products ·
 ``crosssell.together`` which go together · ``crosssell.attached`` who takes what month by month ·
-``crosssell.rules`` who holds these also holds those · ``crosssell.discovered`` which of these rules hold up afterwards.
+``crosssell.rules`` who holds these also holds those · ``crosssell.discovered`` which of these rules hold up afterwards ·
+``crosssell.followed`` what came of a life event · ``crosssell.fresh`` who has had one.
 """
 
 from importlib import import_module
@@ -12,6 +13,7 @@ _CONTENTS = {
     "association": ("rules",),
     "discovery": ("discovered",),
     "attachment": ("attached",),
+    "triggers": ("followed", "fresh"),
 }
 _ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_ROOMS)  # loaded when first named: a page needs the list and no model
