@@ -21,7 +21,7 @@ PURE = {
     "measures.movement", "measures.concentration", "measures.completeness", "measures.funnel", "measures.segments",
     "measures.transitions", "measures.uncertainty", "measures.spending", "measures.channels", "measures.maturity",
     "measures.churn.worklist", "measures.churn.followup", "measures.churn.winback",
-    "measures.crosssell.affinity", "measures.crosssell.attachment",
+    "measures.crosssell.affinity", "measures.crosssell.attachment", "measures.crosssell.eligibility",
 }  # fmt: skip
 # A module belongs to the room with the longest matching prefix. What a room may import, itself and errors always:
 MAY_IMPORT = {
@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "measures.churn.winback": {"measures.given", "measures.uncertainty", "policy"},
     "measures.crosssell.affinity": {"measures.given", "measures.uncertainty"},
     "measures.crosssell.attachment": {"measures.given", "measures.uncertainty"},
+    "measures.crosssell.eligibility": {"measures.given", "policy"},
     "measures.transitions": {"measures.given", "measures.uncertainty"},
     "measures.history": {"measures.given", "measures.months"},
     "measures.growth": {"measures.given", "measures.history", "policy"},

@@ -5,7 +5,8 @@
 - `books`: the same by who maintained it: customer × month × line × manager;
 - `events`: dated things about a customer;
 - `holdings`: who held which product from when to when;
-- `maturities`: what deposits and plans paid out, and what of it stayed.
+- `maturities`: what deposits and plans paid out, and what of it stayed;
+- `today`: what a decision taken today may rest on.
 
 Sign: what the bank owes the customer is positive, so a loan's balance is negative. In the first two
 ``opening + inflow − outflow + own_transfer + interest + fees + valuation + fx = closing``, to the minor unit.
@@ -13,6 +14,7 @@ Sign: what the bank owes the customer is positive, so a loan's balance is negati
 
 from crmlab.panel.assignments import keepers
 from crmlab.panel.bookkeeping import books, monthly
+from crmlab.panel.decision import today
 from crmlab.panel.holding import holdings
 from crmlab.panel.maturing import maturities
 from crmlab.panel.months import facts
@@ -30,4 +32,5 @@ __all__ = [
     "keepers",
     "maturities",
     "monthly",
+    "today",
 ]

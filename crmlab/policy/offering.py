@@ -9,7 +9,7 @@ from crmlab.policy.source import Source, named_once, row_of
 TARGETS = (*LINES, *(f"term {line}" for line in LINES))
 RISKS = ("R1", "R2", "R3", "R4", "R5")
 # Why a customer may not be offered a product, in the order in which it is said.
-EXCLUSIONS = ("owned", "kind", "age", "risk", "kyc", "consent", "complaint", "contact", "exposure", "staff")
+EXCLUSIONS = ("status", "owned", "kind", "age", "risk", "kyc", "consent", "complaint", "contact", "exposure", "staff")
 # Of these a value may be missing; of the others its absence says no.
 MAY_BE_MISSING = ("age", "risk", "kyc", "consent", "exposure", "staff")
 DEALT_WITH = ("exclude", "keep")

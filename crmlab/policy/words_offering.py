@@ -5,6 +5,7 @@ from crmlab.policy.phrases import counted, joined, minor, percent, plain
 from crmlab.policy.rules import Policy
 
 SAID = {
+    "status": "is frozen, deceased, merged or closed",
     "owned": "holds it",
     "kind": "is of a kind it is not made for",
     "age": "is too young or too old for it",

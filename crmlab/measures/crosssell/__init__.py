@@ -2,8 +2,9 @@
 
 ``crosssell.penetration`` who holds what · ``crosssell.per_customer`` how many products ·
 ``crosssell.together`` which go together · ``crosssell.attached`` who takes what month by month ·
-``crosssell.rules`` who holds these also holds those · ``crosssell.discovered`` which of these rules hold up afterwards ·
-``crosssell.followed`` what came of a life event · ``crosssell.fresh`` who has had one.
+``crosssell.rules`` who holds these also holds those · ``crosssell.discovered`` which rules hold up afterwards ·
+``crosssell.followed`` what came of a life event · ``crosssell.fresh`` who has had one ·
+``crosssell.eligible`` who may be offered what.
 """
 
 from importlib import import_module
@@ -13,6 +14,7 @@ _CONTENTS = {
     "association": ("rules",),
     "discovery": ("discovered",),
     "attachment": ("attached",),
+    "eligibility": ("Eligible", "eligible"),
     "triggers": ("followed", "fresh"),
 }
 _ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}
