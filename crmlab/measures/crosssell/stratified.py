@@ -2,8 +2,8 @@
 
 The difference of rates is put together over strata with Mantel–Haenszel weights; its variance is Sato's (1989), which
 holds both for a few large strata and for many small ones. The ratio is Greenland and Robins's (1985). The p-value is
-that of the exact conditional test, as far as it can be counted, and else of the normal distribution with the same mean
-and variance.
+that of the exact conditional test, where it decides anything and can be counted, and else of the normal distribution
+with the same mean and variance.
 """
 
 from typing import NamedTuple
@@ -102,8 +102,9 @@ def _p(k1: np.ndarray, n1: np.ndarray, k0: np.ndarray, n0: np.ndarray) -> float:
     n, k, seen = n1 + n0, k1 + k0, k1.sum()
     mean = (n1 * k / n).sum()
     variance = (n1 * n0 * k * (n - k) / (n**2 * np.maximum(n - 1, 1))).sum()
-    if variance > NORMAL:
-        return float(ndtr((mean - seen + 0.5) / np.sqrt(variance)))
+    # Where the first group does it no oftener, it matters little how likely that is.
+    if variance > NORMAL or seen <= mean:
+        return float(ndtr((mean - seen + 0.5) / np.sqrt(variance))) if variance else 1.0
     lowest, chances = 0.0, np.ones(1)
     for one in np.flatnonzero((k > 0) & (k < n)):
         low, of_stratum = _drawn(n1[one], n0[one], k[one])
