@@ -62,9 +62,7 @@ def funnel(source: Source) -> Funnel:
 
 def clusters(source: Source) -> Clusters:
     """The rules under ``[clusters]``."""
-    k = source.wholes("clusters", "k", least=2)
-    if len(k) != 2:
-        raise source.error(("clusters", "k"), f"is {list(k)}; write the fewest and the most, such as [2, 8].")
+    k = source.ends("clusters", "k", least=2)
     return Clusters(
         k=k,
         resamples=source.whole("clusters", "resamples", least=2),

@@ -36,7 +36,7 @@ class Leaving:
     """How likely leaving is, and how that is tested."""
 
     horizons: tuple[int, ...]  # months
-    calibration_months: int
+    calibration_months: tuple[int, int]  # the fewest and the most
     train_months: int
     least_events: int
     budget: int  # millionths of all customers: those whom a bank can call
@@ -83,10 +83,10 @@ def churn(source: Source, base_digits: int) -> Churn:
 
 def leaving(source: Source) -> Leaving:
     """The rules under ``[leaving]``."""
-    months = {name: source.whole("leaving", name, least=1) for name in ("calibration_months", "train_months")}
     return Leaving(
         horizons=source.wholes("leaving", "horizons", least=1, most=60),
-        **months,
+        calibration_months=source.ends("leaving", "calibration_months", least=1, most=60),
+        train_months=source.whole("leaving", "train_months", least=1),
         least_events=source.whole("leaving", "least_events", least=10),
         budget=source.share("leaving", "budget"),
     )

@@ -65,6 +65,13 @@ class Source:
             raise self.error(path, f"is {list(numbers)}; write each number once, from the lowest to the highest.")
         return numbers
 
+    def ends(self, *path: str | int, least: int, most: int | None = None) -> tuple[int, ...]:
+        """The fewest and the most."""
+        found = self.wholes(*path, least=least, most=most)
+        if len(found) != 2:
+            raise self.error(path, f"is {list(found)}; write the fewest and the most, such as [2, 8].")
+        return found
+
     def share(self, *path: str | int) -> int:
         """A share or a rate a year, from 0 to 1, in millionths."""
         return self._millionths(path, 1, "a share from 0 to 1")

@@ -248,7 +248,7 @@ def _test(landmarks: pl.DataFrame, policy: Policy, horizon: int) -> tuple[int, b
     rules = policy.leaving
     # As `training.span` asks for at `at`, and from `at` to the last month what the horizon takes to be known.
     ahead = horizon + policy.churn.confirm_months
-    needed = max(rules.train_months, horizon) + rules.calibration_months + 2 * ahead + 1
+    needed = max(rules.train_months, horizon) + rules.calibration_months[0] + 2 * ahead + 1
     shorter = tuple(months for months in rules.horizons if months < horizon)
     try:
         span(first, at, policy, (*shorter, horizon))

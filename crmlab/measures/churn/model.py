@@ -111,7 +111,7 @@ def fit(
     >>> rows = rows.with_columns(cause=pl.when("event").then(pl.lit("closure")))
     >>> found = fit(rows, date(2024, 6, 30), policy.load(), horizons=(3,), covariates=("salary",))
     >>> [round(value, 1) for value in coefficients(found).row(0)[2:5]]
-    [0.3, 0.2, 0.4]
+    [0.3, 0.2, 0.5]
     >>> now = rows.filter(month=ends[-1]).unique("salary", maintain_order=True).sort("salary")
     >>> probability(found, now, 3)["probability"].round(2).to_list()
     [0.19, 0.05]
@@ -271,9 +271,10 @@ def _incidence(fit: Fit, rows: pl.DataFrame) -> dict[int, np.ndarray]:
 def _calibrated(fit: Fit, rows: pl.DataFrame, horizon: int) -> np.ndarray:
     """Probabilities of each cause and of exits."""
     found = _incidence(fit, rows)
-    raw, now = found[horizon], np.zeros(len(rows))
-    for months in (months for months in fit.horizons if months <= horizon):
-        now = np.maximum(now, calibrated(found[months][:, :-1].sum(axis=1), fit.calibrations[months]))
+    raw = found[horizon]
+    # Of more months more leavers are known: what is told of fewer gives way where it is more.
+    longer = [months for months in fit.horizons if months >= horizon]
+    now = np.min([calibrated(found[of][:, :-1].sum(axis=1), fit.calibrations[of]) for of in longer], axis=0)
     before = raw[:, :-1].sum(axis=1)
     factor = np.divide(now, before, out=np.zeros(len(rows)), where=before > 0)
     # Whoever stays or exits is as many fewer as leave.

@@ -30,18 +30,19 @@ class Span(NamedTuple):
 def span(first: int, at: int, policy: Policy, horizons: tuple[int, ...] | None) -> Span:
     """The months to fit and to calibrate on: those asked for, or as many of the policy's horizons as history bears."""
     rules, last = policy.leaving, at - policy.churn.confirm_months
+    fewest, most = rules.calibration_months
     if wrong := [n for n in horizons or () if n < 1 or n % 1]:
         raise InputError(f"A horizon of {wrong[0]:g} months cannot be told. Give whole months, 1 or more.")
     wanted = tuple(sorted({int(n) for n in horizons or rules.horizons}))
     for n in range(len(wanted), 0, -1):
         longest = wanted[n - 1]
-        until = last - rules.calibration_months - longest
-        if until - first >= max(rules.train_months, longest):
-            return Span(first, until, last, wanted[:n])
+        learnt, latest = first + max(rules.train_months, longest), last - fewest - longest
+        if latest >= learnt:
+            return Span(first, max(learnt, last - most - longest), last, wanted[:n])
         if horizons:
             break
     longest = wanted[n - 1]
-    due = max(rules.train_months, longest) + rules.calibration_months + longest + policy.churn.confirm_months + 1
+    due = max(rules.train_months, longest) + fewest + longest + policy.churn.confirm_months + 1
     raise InputError(
         f"The history is too short for the horizon: {longest} months need {due} month ends at which customers were at "
         f"risk, and there are {max(at - first + 1, 0)}. Wait, or ask for a shorter horizon under [leaving] in "
