@@ -9,6 +9,7 @@ and who is near the next · ``crm.movement`` the bridge between two months · ``
 ``crm.standing`` a row a customer and month · ``crm.segments`` who is who · ``crm.lifecycle`` new to left ·
 ``crm.churn`` who is leaving, and whom to call · ``crm.survival`` how long they stay · ``crm.cox`` hazards ·
 ``crm.maturity`` what matures, and what of it stays · ``crm.issue`` a list, for the record ·
+``crm.campaigns`` whom to offer what, and whether it worked ·
 ``crm.clusters`` who banks alike, and how sure that is ·
 ``crm.funnel`` leads, step by step ·
 ``crm.spending`` on what, and how much goes to other banks · ``crm.channels`` counter or phone ·
@@ -22,6 +23,7 @@ _CONTENTS = {
     "InputError": ("crmlab.errors", "InputError"),
     "bands": ("crmlab.measures.bands", None),
     "build": ("crmlab.mart.build", "build"),
+    "campaigns": ("crmlab.measures.campaigns", None),
     "channels": ("crmlab.measures.channels", None),
     "check": ("crmlab.bank.check", "check"),
     "churn": ("crmlab.measures.churn", None),
