@@ -1,7 +1,8 @@
 """One case in a process of its own: its best time and peak memory.
 
 `python -m benchmarks.once CASE [REPEATS [CUSTOMERS]]`; with a number of customers it is a case of `worth`, on the book
-of that size, or of `segments`, or of `survive` on so many spells or, for `leaving`, customers.
+of that size, or of `segments`, or of `survive` on so many spells or, for `leaving`, customers,
+or of `campaigns` on so many pairs.
 """
 
 import json
@@ -12,11 +13,13 @@ import time
 import warnings
 from pathlib import Path
 
-from benchmarks import book, cases, segments, survive, worth
+from benchmarks import book, campaigns, cases, segments, survive, worth
 
 
 def prepared(name: str, customers: int):
     """What a case is given, made before the clock starts."""
+    if name in ("settled", "sketched"):
+        return (campaigns.pairs if name == "settled" else campaigns.last)(customers)
     if hasattr(survive, name):
         return (survive.landmarks if name == "leaving" else survive.spells)(customers)
     if customers:
@@ -30,7 +33,7 @@ def prepared(name: str, customers: int):
 def main(name: str, repeats: int = 3, customers: int = 0) -> None:
     """Run a case and print {"seconds": …, "peak_mb": …}."""
     warnings.simplefilter("ignore")
-    own = [room for room in (segments, survive) if hasattr(room, name)]
+    own = [room for room in (segments, survive, campaigns) if hasattr(room, name)]
     room = own[0] if own else worth if customers else cases
     case, seconds = getattr(room, name), []
     for _ in range(repeats):
