@@ -4,7 +4,9 @@
 ``crosssell.together`` which go together · ``crosssell.attached`` who takes what month by month ·
 ``crosssell.rules`` who holds these also holds those · ``crosssell.discovered`` which rules hold up afterwards ·
 ``crosssell.followed`` what came of a life event · ``crosssell.fresh`` who has had one ·
-``crosssell.eligible`` who may be offered what.
+``crosssell.eligible`` who may be offered what ·
+``crosssell.landmarks`` what was known when · ``crosssell.fit`` who takes what next · ``crosssell.probability`` how
+likely · ``crosssell.trial`` was that any good.
 """
 
 from importlib import import_module
@@ -14,7 +16,11 @@ _CONTENTS = {
     "association": ("rules",),
     "discovery": ("discovered",),
     "attachment": ("attached",),
+    "backtest": ("Trial", "trial"),
+    "choosing": ("Fit", "choices", "coefficients", "fit", "probability"),
     "eligibility": ("Eligible", "eligible"),
+    "popularity": ("Book",),
+    "taking": ("as_known", "landmarks"),
     "triggers": ("followed", "fresh"),
 }
 _ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}
