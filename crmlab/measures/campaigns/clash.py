@@ -10,6 +10,7 @@ from scipy.sparse import csr_array, hstack
 from crmlab.policy.phrases import amount, counted, joined
 
 TIGHT = 1e-7
+MANY = 5_000  # pairs from which on the interior-point method is quicker
 NAMED = 3  # conditions in the way that are named one by one
 
 
@@ -45,7 +46,8 @@ def clash(use: csr_array, room: np.ndarray, wanted: pl.DataFrame, digits: int) -
     elastic = hstack([use, gives]).tocsr()
     missed = np.concatenate([np.zeros(n), np.ones(len(where))])
     most = np.concatenate([np.ones(n), np.full(len(where), np.inf)])
-    found = linprog(missed, A_ub=elastic, b_ub=room, bounds=np.column_stack([np.zeros(len(most)), most]))
+    method = "highs-ipm" if n > MANY else "highs-ds"
+    found = linprog(missed, A_ub=elastic, b_ub=room, bounds=np.column_stack([np.zeros(len(most)), most]), method=method)
     short = np.ceil(found.x[n:] - 1e-6)
     if not short.any():
         return _whole_only(elastic, room, missed, most, wanted, where)

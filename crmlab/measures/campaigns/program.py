@@ -12,12 +12,11 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, vstack
 
 from crmlab.errors import InputError
-from crmlab.measures.campaigns.clash import clash
+from crmlab.measures.campaigns.clash import MANY, clash
 from crmlab.measures.campaigns.limits import USES, Limits, bound, checked, conditions, use, worth_after
 from crmlab.measures.campaigns.told import prices_told, reasons
 
 CORE = 10_000  # pairs that are settled exactly: those about which the relaxed program is least sure
-MANY = 5_000  # pairs from which on the interior-point method is quicker
 SECONDS = 12.0  # for each whole program; the best list found by then is taken, and its gap told
 LARGEST = 1e6  # values are told to the solver no larger than this, so that its tolerances are far below one unit
 
@@ -172,7 +171,7 @@ def _whole(program: Program, free: np.ndarray, sureness: np.ndarray) -> tuple[np
         unsure = np.zeros(len(free), bool)
         unsure[order[: max(CORE, int(customers.sum()))]] = True
         unsure = _touching(program, unsure)
-        taken, _ = _branched(program, np.rint(free).astype(bool), unsure, 1e-6)
+        taken, _ = _branched(program, np.rint(free).astype(bool), unsure, 1e-4)
         if taken is not None:
             return taken, np.inf
     every = np.ones(len(free), bool)
