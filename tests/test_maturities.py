@@ -312,16 +312,18 @@ def conserved(rows: pl.DataFrame, days: int) -> None:
     formula = (pl.col("after") - (pl.col("before") - pl.col("amount"))).clip(0, pl.col("amount"))
     # Where another one follows, more may have stayed of the first than its own formula says, never less.
     assert alone.filter(pl.col("retained") < formula).is_empty()
+    # What matures is more than there is where an overdraft stands against it: then what stays may be, too.
+    due = pl.col("amount").sum().over("customer", "matures_on")
     first = known.select("customer", first="matures_on", there="before").unique()
     together = (
-        first.join(known, on="customer")
+        first.join(known.with_columns(covered=due <= pl.col("before")), on="customer")
         .filter(
             pl.col("matures_on").is_between("first", pl.col("first") + pl.duration(days=days)),
             pl.col("opened_on") < pl.col("first"),  # money that matures twice stays twice
         )
         .group_by("customer", "first", "there")
-        .agg(pl.col("amount", "retained").sum(), pl.col("after").max())
-        .filter(pl.col("there") >= pl.col("amount"))
+        .agg(pl.col("amount", "retained").sum(), pl.col("after").max(), pl.col("covered").all())
+        .filter(pl.col("there") >= pl.col("amount"), "covered")
     )
     assert together.filter(pl.col("retained") > pl.col("after").clip(lower_bound=0)).is_empty()
 
