@@ -64,7 +64,9 @@ def drawn(seed: int, n: int = 3_000, months: int = 30, products: dict = PRODUCTS
     day = [ENDS[0] - timedelta(400) if m < 0 else ends[m].replace(day=15) for m in opened[who, what].tolist()]
     names = pl.Series(list(products))[what]
     holdings = pl.DataFrame({"customer_id": who.astype(np.int32), "product_id": names, "product": names})
-    holdings = holdings.with_columns(kind[who], pl.Series("opened_on", day), closed_on=pl.lit(None, pl.Date))
+    holdings = holdings.with_columns(
+        kind[who].alias("kind"), pl.Series("opened_on", day), closed_on=pl.lit(None, pl.Date)
+    )
     book = Book(holdings, base.select("customer_id", since=pl.lit(ENDS[0] - timedelta(400))))
     truth = pl.DataFrame({name: hazard[:, at] for at, name in enumerate(products)})
     return Drawn(pl.concat(rows), book, truth)

@@ -230,6 +230,7 @@ BAD = [
     (lambda: crosssell.fit(rows_of(18), LAST, POLICY), "needs 19 month ends up to 2022-06, and there are 18"),
     (lambda: crosssell.trial(rows_of(21), POLICY), "that needs 22 month ends, and there are 21"),
     (lambda: crosssell.fit(WHOLE.landmarks, date(2020, 1, 31), POLICY), "No landmark lies at or before 2020-01-31"),
+    (lambda: crosssell.fit(WHOLE.landmarks, LAST, POLICY, book=WHOLE.book._replace(holdings=NOW)), "column product_id"),
     (lambda: crosssell.fit(WHOLE.landmarks, LAST, POLICY, 0.5), "A horizon of 0.5 months cannot be told"),
     (lambda: crosssell.probability(FIT, NOW, ["fond"]), "1 of 1 products .* [(]first: fond[)]. Did you mean fund"),
     (lambda: crosssell.probability(FIT, NOW.drop("size")), "crosssell.probability needs a column size"),

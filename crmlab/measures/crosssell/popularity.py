@@ -10,8 +10,10 @@ from crmlab.errors import InputError
 from crmlab.measures.churn.landmarking import number
 from crmlab.measures.churn.training import month_end
 from crmlab.measures.crosssell.discovery import discovered
+from crmlab.measures.given import named
 from crmlab.policy import Policy
 
+HELD = ["customer_id", "kind", "product_id", "product", "opened_on", "closed_on"]
 TESTED_MONTHS = 12  # a rule is tested on what was taken in the last so many months
 
 
@@ -85,6 +87,8 @@ def confirmed(book: Book, at: date, horizon: int, policy: Policy) -> dict[str, l
 
     The rate of a rule is that of the months it was tested in, brought to the horizon.
     """
+    named(book.holdings.columns, HELD, "crosssell.fit")
+    named(book.customers.columns, ["customer_id", "since"], "crosssell.fit")
     known = book.holdings.filter(pl.col("opened_on") <= at).with_columns(
         closed_on=pl.when(pl.col("closed_on") <= at).then("closed_on")
     )
