@@ -103,6 +103,15 @@ def trial(
     ------
     InputError
         As `crosssell.fit`; when the history is too short to test, or nobody took anything in the months tested.
+
+    Examples
+    --------
+    >>> from crmlab import policy
+    >>> names = ["holds:card", "takes:card", "holds:fund", "takes:fund"]
+    >>> trial(pl.DataFrame({"month": [date(2024, 6, 30)], **dict.fromkeys(names)}), policy.load())
+    Traceback (most recent call last):
+    crmlab.errors.InputError: 3 months cannot be tested yet: that needs 22 month ends, and there are 1. Wait, or test \
+a shorter horizon.
     """
     horizon = horizon_months or policy.crosssell.horizons[0]
     offered(landmarks, "crosssell.trial")

@@ -80,6 +80,25 @@ def fit(
     ------
     InputError
         When a column or value is missing, there is one product only, the history is too short, or nobody took anything.
+
+    Examples
+    --------
+    >>> from crmlab import policy
+    >>> rng = np.random.default_rng(1)
+    >>> ends = pl.date_range(date(2023, 1, 1), date(2024, 8, 1), "1mo", eager=True).dt.month_end()
+    >>> paid = rng.integers(0, 2, 900)
+    >>> taken_in = rng.geometric(np.where(paid, 0.06, 0.01))
+    >>> who, at = np.divmod(np.arange(900 * 20), 20)
+    >>> ahead = np.where((taken_in[who] > at) & (taken_in[who] < 20), taken_in[who] - at, 0)
+    >>> rows = pl.DataFrame({"customer_id": who, "month": ends[at], "kind": "retail", "salary": paid[who],
+    ...     "holds:account": True, "takes:account": None, "holds:card": taken_in[who] <= at,
+    ...     "takes:card": pl.Series(ahead).replace(0, None)}).sort("month", "customer_id")
+    >>> found = fit(rows, date(2024, 8, 31), policy.load())
+    >>> found.used["card"] != "popularity", choices(found)["why"][0]
+    (True, 'Popularity stands: everyone holds it.')
+    >>> now = rows.filter(~pl.col("holds:card"), month=date(2024, 8, 31)).unique("salary").sort("salary")
+    >>> probability(found, now)["probability"].round(2).to_list()  # drawn with 0.03 and 0.17
+    [0.03, 0.15]
     """
     horizon = horizon_months or policy.crosssell.horizons[0]
     if horizon < 1 or horizon % 1:

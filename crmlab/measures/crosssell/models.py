@@ -157,7 +157,8 @@ def held(rows: pl.DataFrame, products: tuple[str, ...]) -> np.ndarray:
 
 def taken(rows: pl.DataFrame, products: tuple[str, ...], horizon: int) -> np.ndarray:
     """Which products are taken within the horizon, rows × products."""
-    return np.column_stack([(rows[TAKES + name] <= horizon).fill_null(False).to_numpy() for name in products])
+    within = ((pl.col(TAKES + name) <= horizon).fill_null(False) for name in products)
+    return np.column_stack([one.to_numpy() for one in rows.select(within)])
 
 
 def _rows(frame: pl.DataFrame, kinds: tuple[str, ...], index: pl.Expr) -> _Rows:

@@ -130,7 +130,7 @@ def as_known(landmarks: pl.DataFrame, at: date) -> pl.DataFrame:
         raise InputError(f"No landmark lies at or before {at}.{first} Choose a later month.")
     ahead = number(at) - (pl.col("month").dt.year().cast(pl.Int32) * 12 + pl.col("month").dt.month())
     takes = [name for name in rows.columns if name.startswith(TAKES)]
-    return rows.with_columns(pl.when(pl.col(name) <= ahead).then(name).alias(name) for name in takes)
+    return rows.with_columns(pl.when(pl.col(name) <= ahead).then(name).cast(pl.Int16).alias(name) for name in takes)
 
 
 def offered(landmarks: pl.DataFrame, measure: str) -> tuple[str, ...]:
