@@ -58,7 +58,7 @@ class Trial(NamedTuple):
 class _Test(NamedTuple):
     """What each way told of the months tested, and what was taken."""
 
-    customer: np.ndarray
+    customer: np.ndarray  # whole numbers from 0
     is_free: np.ndarray  # rows × products
     has_taken: np.ndarray
     told: dict[str, np.ndarray]
@@ -149,18 +149,19 @@ def _test(found: Fit, rows: pl.DataFrame) -> _Test:
             if name in own:
                 known[name].add(product)
     has_taken = taken(rows, models.products, found.horizon)
-    return _Test(rows["customer_id"].to_numpy(), ~seen.held, has_taken & ~seen.held, told, known)
+    customer = np.unique(rows["customer_id"].to_numpy(), return_inverse=True)[1]
+    return _Test(customer, ~seen.held, has_taken & ~seen.held, told, known)
 
 
 def _of_product(found: Fit, test: _Test, n: int, horizon: int) -> pl.DataFrame:
     product, is_free = found.models.products[n], test.is_free[:, n]
     left, who = test.has_taken[is_free, n], test.customer[is_free]
     counts = {"n": len(left), "n_taken": int(left.sum()), "n_takers": len(np.unique(who[left]))}
-    rows = []
-    for method in WAYS:
+    rows, used = {}, found.used[product]
+    for method in METHODS:
         if product not in test.known[method]:
             continue
-        row = {"product_id": product, "method": method, "is_used": method in (CHOSEN, found.used[product])} | counts
+        row = {"product_id": product, "method": method, "is_used": method == used} | counts
         if len(left):
             told, plain = (test.told[name][is_free, n] for name in (method, POPULARITY))
             row |= {"rate": float(left.mean()), "told": float(told.mean())}
@@ -170,8 +171,8 @@ def _of_product(found: Fit, test: _Test, n: int, horizon: int) -> pl.DataFrame:
                 gap = compared(loss - log_loss(plain, left), who)
                 row |= dict(zip(("difference", "difference_lower", "difference_upper"), gap, strict=True))
                 row |= _reliability(told, left, who, horizon)
-        rows.append(dict.fromkeys(PRODUCTS) | row)
-    return pl.DataFrame(rows, schema=PRODUCTS, orient="row")
+        rows[method] = dict.fromkeys(PRODUCTS) | row
+    return pl.DataFrame([rows[used] | {"method": CHOSEN}, *rows.values()], schema=PRODUCTS, orient="row")
 
 
 def _reliability(told: np.ndarray, left: np.ndarray, who: np.ndarray, horizon: int) -> dict:

@@ -88,7 +88,7 @@ def shared(
 ) -> tuple[float | None, float | None, float | None]:
     """Σ part / Σ whole with its 95 % interval, a customer's rows taken together; None of nothing.
 
-    The interval is that of a ratio of sums (linearised), kept within 0 and 1.
+    Customers are whole numbers from 0. The interval is that of a ratio of sums (linearised), kept within 0 and 1.
 
     Examples
     --------
@@ -122,7 +122,5 @@ def apart(
 
 
 def _reach(off: np.ndarray, customer: np.ndarray, total: float) -> float | None:
-    _, which = np.unique(customer, return_inverse=True)
-    sums = np.bincount(which, off)
-    n = len(sums)
+    sums, n = np.bincount(customer, off), np.count_nonzero(np.bincount(customer))
     return Z * float(np.sqrt(sums @ sums * n / (n - 1))) / total if n > 1 else None
