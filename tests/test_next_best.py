@@ -80,6 +80,13 @@ def test_some_products_and_few_customers_are_told_as_all_are():
     assert crosssell.probability(FIT, NOW.head(0)).is_empty()
 
 
+def test_the_same_rows_in_another_order_give_the_same_fit():
+    mixed = WHOLE.landmarks.sample(fraction=1, shuffle=True, seed=5).sort("month", "customer_id")
+    again = crosssell.fit(mixed, LAST, POLICY, book=WHOLE.book)
+    assert_frame_equal(again.choices, FIT.choices, check_exact=True)
+    assert_frame_equal(crosssell.coefficients(again), crosssell.coefficients(FIT), check_exact=True)
+
+
 def test_of_a_kind_that_the_model_does_not_know_everyones_is_told():
     told = crosssell.probability(FIT, NOW.with_columns(kind=pl.lit("trust")), ["insurance"])
     popular = FIT.models.ways["insurance"]["popularity"]

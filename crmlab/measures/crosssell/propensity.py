@@ -149,7 +149,7 @@ def curve(rows: pl.DataFrame, seen: Seen) -> Curve:
     seen
         The same rows as models see them.
     """
-    model = LogisticRegression(C=PENALTY, max_iter=STEPS, tol=1e-4)
+    model = LogisticRegression(C=PENALTY, solver="newton-cholesky", max_iter=STEPS, tol=1e-4)
     model.fit(seen.bent, rows["taken"].to_numpy(), sample_weight=rows["weight"].to_numpy().astype(float))
     return Curve(model.coef_[0].astype(np.float32), float(model.intercept_[0]))
 
@@ -159,7 +159,7 @@ def _telling(rows: pl.DataFrame, names: tuple[str, ...], most: int) -> list[str]
 
     A yes or no to which nearly all takers say the same tells little but that, in coefficients without end.
     """
-    takers = rows.filter("event").unique("customer_id")
+    takers = rows.filter("event").unique("customer_id", keep="first", maintain_order=True)
     rare = {name for name in names if rows[name].n_unique() == 2 and _fewest(takers[name]) < LEAST_LEAVERS}
     names = tuple(name for name in names if name not in rare)
     if len(names) <= most:
