@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.churn.capture import LISTS, MONEY, checked, drawn_anew, ends, held_by, n_called
+from crmlab.measures.churn.capture import LISTS, MONEY, checked, drawn_anew, ends, held_by, n_called, on_list
 from crmlab.measures.churn.covariates import COVARIATES
 from crmlab.measures.churn.landmarking import as_known, number
 from crmlab.measures.churn.model import Fit, fit, probability
@@ -169,8 +169,9 @@ def verdict(
     Answers: is the model worth having, or does a glance at the balance do?
 
     The difference of both shares, with a 95 % interval from customers drawn anew, each draw for both lists (Poisson
-    weights). Better or worse is said only where the interval lies on one side of 0 and at least 20 customers left.
-    Beside it the difference of the AUCs of the probability and the rule, its interval as DeLong's (1988).
+    weights), wider where few large accounts make it. Better or worse is said only where the interval lies on one side
+    of 0 and at least 20 customers left. Beside it the difference of the AUCs of the probability and the rule, its
+    interval as DeLong's (1988).
 
     Parameters
     ----------
@@ -220,7 +221,7 @@ def verdict(
     if share is not None:
         drawn = drawn_anew(lists, rows, called / len(rows), seed, PAIRED)[:, :, 0, 1]
         difference = share - rule_share
-        lower, upper = (float(end) for end in ends(drawn[:, 0] - drawn[:, 1]))
+        lower, upper = _widened(difference, ends(drawn[:, 0] - drawn[:, 1]), lists, rows, called)
         is_better = _told(lower, upper, int(rows["event"].sum()))
     bare = Verdict(is_better, "", rule, float(budget), len(rows), int(rows["event"].sum()), share, rule_share,
                    difference, lower, upper, *auc)  # fmt: skip
@@ -270,6 +271,22 @@ def _auc_difference(
     if error is None:
         return value - other, None, None
     return value - other, value - other - Z * error, value - other + Z * error
+
+
+def _widened(
+    difference: float, drawn: np.ndarray, lists: list[np.ndarray], rows: pl.DataFrame, called: np.ndarray
+) -> tuple[float, float]:
+    """Ends as they were drawn, √(n / (n − 1)) times as far off: drawing anew tells too little where n is small.
+
+    n is how many leavers make the difference: those on one of the lists only, who count by their money (Kish 1965).
+    """
+    lost = rows.select(pl.when("event").then(pl.col("lost").fill_null(0)).otherwise(0)).to_series().to_numpy()
+    money = np.abs(on_list(lists[0], called) - on_list(lists[1], called)) * lost
+    n = money.sum() ** 2 / (money**2).sum() if money.any() else np.inf
+    if n <= 1:  # one account makes all of it
+        return -1.0, 1.0
+    lower, upper = np.clip(difference + (drawn - difference) / np.sqrt(1 - 1 / n), -1, 1)
+    return float(lower), float(upper)
 
 
 def _told(lower: float, upper: float, n_events: int) -> bool | None:

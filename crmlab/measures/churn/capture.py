@@ -159,6 +159,19 @@ def n_called(n: int, budgets: np.ndarray) -> np.ndarray:
     return np.maximum(np.rint(n * budgets), 1).astype(np.int64)
 
 
+def on_list(score: np.ndarray, called: np.ndarray) -> np.ndarray:
+    """How much of each stands on a list of so many of the highest score: all or nothing, but of ties a part.
+
+    Examples
+    --------
+    >>> on_list(np.array([3, 1, 2, 2]), np.array([2])).tolist()
+    [1.0, 0.0, 0.5, 0.5]
+    """
+    code = _from_top(score)
+    count = np.bincount(code)
+    return np.clip((called - (np.cumsum(count) - count)) / count, 0, 1)[code]
+
+
 def held_by(score: np.ndarray, rows: pl.DataFrame, called: np.ndarray) -> np.ndarray:
     """Shares of leavers and of lost money among so many with the highest score: a row a number called."""
     code = _from_top(score)
@@ -283,9 +296,7 @@ def _listed(part: pl.DataFrame, budget: np.ndarray, worth: str) -> pl.DataFrame:
     called = n_called(len(part), budget)
     on = {RANDOM: np.full(len(part), called[0] / len(part))}
     for name, score in scores(part, LISTS, worth).items():
-        code = _from_top(score)
-        count = np.bincount(code)
-        on[name] = np.clip((called - (np.cumsum(count) - count)) / count, 0, 1)[code]
+        on[name] = on_list(score, called)
     number = pl.col("month").dt.year().cast(pl.Int32) * 12 + pl.col("month").dt.month()
     return part.select("customer_id", "event", "duration", "lost", number=number).with_columns(
         pl.Series(name, of) for name, of in on.items()

@@ -114,7 +114,7 @@ def fit(
     [0.3, 0.2, 0.5]
     >>> now = rows.filter(month=ends[-1]).unique("salary", maintain_order=True).sort("salary")
     >>> probability(found, now, 3)["probability"].round(2).to_list()
-    [0.19, 0.05]
+    [0.18, 0.05]
     """
     covariates = tuple(dict.fromkeys(covariates))
     named(landmarks.columns, OUTCOME, "churn.fit")
