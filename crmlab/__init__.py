@@ -1,6 +1,6 @@
 """Customer relationship analytics for banks: ``import crmlab as crm``, and everything is loaded when first named.
 
-``crm.read`` a folder of extracts · ``crm.panel`` facts, customers, events, maturities ·
+``crm.read`` a folder of extracts · ``crm.panel`` facts, customers, events, maturities, holdings ·
 ``crm.rfm`` recency, frequency, monetary ·
 ``crm.contribution`` what each line of each customer earns · ``crm.windows`` by quarter, year, year to date ·
 ``crm.deviation`` closing against average · ``crm.concentration`` whale curve, top shares, Gini · ``crm.tiers`` levels,
@@ -9,6 +9,7 @@ and who is near the next · ``crm.movement`` the bridge between two months · ``
 ``crm.standing`` a row a customer and month · ``crm.segments`` who is who · ``crm.lifecycle`` new to left ·
 ``crm.churn`` who is leaving, and whom to call · ``crm.survival`` how long they stay · ``crm.cox`` hazards ·
 ``crm.maturity`` what matures, and what of it stays · ``crm.issue`` a list, for the record ·
+``crm.crosssell`` which products go together, and who takes which next ·
 ``crm.campaigns`` whom to offer what, and whether it worked ·
 ``crm.clusters`` who banks alike, and how sure that is ·
 ``crm.funnel`` leads, step by step ·
@@ -32,6 +33,7 @@ _CONTENTS = {
     "concentration": ("crmlab.measures.concentration", None),
     "contribution": ("crmlab.measures.contribution", None),
     "cox": ("crmlab.measures.cox", None),
+    "crosssell": ("crmlab.measures.crosssell", None),
     "deviation": ("crmlab.measures.deviation", None),
     "funnel": ("crmlab.measures.funnel", None),
     "groups": ("crmlab.measures.groups", None),
