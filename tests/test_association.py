@@ -70,10 +70,15 @@ def test_order_and_repeated_rows_do_not_matter(baskets, chance):
 
 
 def test_more_items_than_a_number_has_bits():
+    """A basket of three each, no two of which share a pair: 450 pairs of two rules, 150 threes of six."""
     names = [f"item {n:03d}" for n in range(150)]
     baskets = [{names[n], names[(n + 61) % 150], names[(n + 124) % 150]} for n in range(150)]
     found = crosssell.rules(rows(baskets), "0.001", "0.01", 3)
-    assert len(found) == len(by_hand(baskets, Fraction("0.001"), Fraction("0.01"), 3))
+    assert len(found) == 450 * 2 + 150 * 6
+    assert (found["n_both"] == 1).all()
+    assert {frozenset(left + right) for left, right in found.select("antecedent", "consequent").iter_rows()} == {
+        frozenset(part) for basket in baskets for part in [basket, *combinations(basket, 2)]
+    }
 
 
 def test_a_rule_exactly_on_a_threshold_is_in():
