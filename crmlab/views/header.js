@@ -37,11 +37,13 @@ function render({ model, el }) {
     shown = page;
     whom = customer ?? whom;
     const top = page === "customer" ? 0 : places[page] ?? 0; // a customer is read from the top
-    let tries = 60; // the page itself comes a moment later
+    const until = performance.now() + 5000; // the page itself comes a moment later, and on a busy machine two
+    let moved = false; // by the reader, who is not pulled back
+    for (const how of ["wheel", "pointerdown", "keydown"]) addEventListener(how, () => (moved = true), { once: true, passive: true });
     const go = () => {
-      if (page !== shown) return;
+      if (page !== shown || moved) return;
       scrollTo(0, top);
-      if (Math.abs(scrollY - top) > 1 && tries--) return requestAnimationFrame(go);
+      if (Math.abs(scrollY - top) > 1 && performance.now() < until) return requestAnimationFrame(go);
       // Who walks by keyboard goes on from the row that was opened.
       const row = [...document.querySelectorAll("tr[aria-selected='true']")].find((one) => one.offsetParent);
       if (document.activeElement === document.body) row?.focus({ preventScroll: true });
