@@ -23,8 +23,7 @@ help: ## print this list
 demo: data/mart/CURRENT ## simulate a bank, build its mart and serve the pages on http://127.0.0.1:8866 (PORT=...)
 	$(BIN)/crmlab dash --mart data/mart --port $(PORT)
 
-test: .venv/.test .venv/.browser ## all that must pass: lint, code, notebooks and pages, two at a time
-	+$(MAKE) --no-print-directory -j2 lint test-code test-notebooks test-pages
+test: lint test-code test-notebooks test-pages ## all that must pass: lint, code, notebooks and pages
 
 test-code: .venv/.test .venv/.browser ## unit tests, properties, doctests and layers
 	$(PYTEST)
