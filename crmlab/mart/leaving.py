@@ -10,6 +10,7 @@ from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.mart.people import Paths
 from crmlab.measures import churn, maturity, survival
+from crmlab.measures.churn.causes import TABLE as HAZARDS
 from crmlab.policy import CAUSES, Policy
 from crmlab.policy.source import MILLION
 
@@ -28,10 +29,6 @@ NUMBER, TEXT = pl.Float64, pl.String
 # What is empty where history is too short for anybody to be at risk, or for a model.
 CURVES = dict.fromkeys(("kind", "by", "group"), TEXT) | dict.fromkeys(CURVE, NUMBER)
 LIVES = dict.fromkeys(("value", "lower", "upper"), pl.Int64) | {"months_told": pl.Int32}
-HAZARDS = {
-    "cause": TEXT, "covariate": TEXT, "hazard_ratio": NUMBER, "lower": NUMBER, "upper": NUMBER, "n_events": pl.Int64,
-    "early": NUMBER, "late": NUMBER, "is_proportional": pl.Boolean, "advice": TEXT,
-}  # fmt: skip
 REASONS = {"customer_id": pl.Int32, "covariate": TEXT, "value": NUMBER, "contribution": NUMBER, "text": TEXT}
 SCORES = dict.fromkeys(("p3", "p6", "p12", *CAUSES), NUMBER) | {"reasons": TEXT}
 Progress = Callable[[str, int, int], None]
