@@ -13,6 +13,8 @@ from tests.retention_mart import written
 pytestmark = pytest.mark.browser
 
 TOTAL = "n => document.querySelector('.crmlab-table')?.dataset.total === String(n)"
+LISTED = """numbers => numbers.join() === [...document.querySelector('.crmlab-table').querySelectorAll('tr[data-key]')]
+    .map(row => row.dataset.key).join()"""
 DRAWN = "n => document.querySelectorAll('.crmlab-figure .main-svg').length >= n"
 FIGURES = 9
 PARTS = 6
@@ -42,13 +44,6 @@ def page(show, served):
 
 def calls(tables, capacity: int = 20, **chosen):
     return behind.calls(tables, "called", 6, capacity, ledger.lists(tables.root).height, **chosen)
-
-
-def listed(shown) -> list[str]:
-    """The customers of the first list, in the order in which they stand."""
-    return shown.page.eval_on_selector_all(
-        ".crmlab-table", "all => [...all[0].querySelectorAll('tr[data-key]')].map(row => row.dataset.key)"
-    )
 
 
 def unfolded(shown) -> None:
@@ -85,12 +80,12 @@ def test_the_sliders_reorder_the_list_at_once(page, tables):
     for _ in range(10):
         page.page.keyboard.press("ArrowLeft")
     page.wait_for(TOTAL, calls(tables, 10).height)
-    assert listed(page) == calls(tables, 10)["customer_no"].head(SIZE).to_list()
+    page.wait_for(LISTED, calls(tables, 10)["customer_no"].head(SIZE).to_list())
     page.page.locator(".is-short [role=slider]").first.focus()
     page.page.keyboard.press("ArrowLeft")
     sooner = behind.calls(tables, "called", 3, 10, 0)
     page.wait_for(TOTAL, sooner.height)
-    assert listed(page) == sooner["customer_no"].head(SIZE).to_list()
+    page.wait_for(LISTED, sooner["customer_no"].head(SIZE).to_list())
     assert sooner["customer_no"].head(SIZE).to_list() != calls(tables, 10)["customer_no"].head(SIZE).to_list()
     page.page.wait_for_function("() => document.querySelector('.told p').innerText.startsWith('Within 3 months')")
 
