@@ -17,7 +17,7 @@ from crmlab import policy as rules
 from crmlab.bank.check import check
 from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank, read
-from crmlab.mart import dealings, leaving
+from crmlab.mart import dealings, leaving, opportunities
 from crmlab.mart.behaviour import Behaviour
 from crmlab.mart.pages import Pages
 from crmlab.mart.people import People
@@ -126,7 +126,7 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     facts = pl.scan_parquet(folder / "facts")
     report = check(bank, facts)
     manifest = json.dumps(
-        _manifest(bank, rows, report) | {"contribution": worth.coverage(facts), "leaving": told},
+        _manifest(bank, rows, report) | {"contribution": worth.coverage(facts)} | told,
         indent=1,
         ensure_ascii=False,
         sort_keys=True,
@@ -138,8 +138,10 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
 def _tables(
     folder: Path, bank: Bank, pages: Pages, worth: Worth, people: People, events: pl.DataFrame, progress: Progress
 ) -> tuple[dict[str, pl.DataFrame], dict]:
-    """All page tables, and what the manifest says of leaving. Those of customers' paths come first, since the others
-    are told by segment and tier."""
+    """All page tables, and what the manifest says of leaving and of offers.
+
+    Those of customers' paths come first, since the others are told by segment and tier.
+    """
     standing = people.standing()
     tiers = worth.tiers(standing)
     paths = people.paths(tiers[0])
@@ -159,9 +161,12 @@ def _tables(
     tables |= behaviour.tables(*known, marks, alike)
     maturities = panel.maturities(pl.scan_parquet(folder / "facts"), bank).collect()
     rows = pl.concat(people.unbroken)
-    about = leaving.Known(bank, rows, events, maturities, paths, tables["people"], tables["roster"])
-    gone, told = leaving.tables(about, progress)
-    return tables | gone, told
+    everyone = (paths, tables["people"], tables["roster"])
+    gone, told = leaving.tables(leaving.Known(bank, rows, events, maturities, *everyone), progress)
+    written = [pl.scan_parquet(folder / name) for name in ("customers", "contribution")]
+    about = opportunities.Known(bank, rows, events, panel.holdings(bank), *everyone, *written)
+    needed, offered = opportunities.tables(about, progress)
+    return tables | gone | needed, {"leaving": told, "offers": offered}
 
 
 def _written(folder: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
@@ -204,6 +209,7 @@ def _manifest(bank: Bank, rows: dict[str, int], report) -> dict:
         "confirm_months": policy.churn.confirm_months,
         "worklist": asdict(policy.worklist),
         "life_value": asdict(policy.life_value),
+        "campaigns": asdict(policy.campaigns),
         "versions": _versions(),
         "code_hash": _code(),
         "rows": rows,

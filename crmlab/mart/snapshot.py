@@ -11,7 +11,7 @@ import pyarrow.ipc
 
 from crmlab.errors import InputError, near_miss
 
-FORMAT = 4
+FORMAT = 5
 POINTER = "CURRENT"
 SNAPSHOTS = "snapshots"
 
