@@ -17,6 +17,7 @@ import crmlab as crm
 from crmlab import InputError
 from crmlab.mart import ledger
 from crmlab.mart.snapshot import FORMAT, POINTER, SNAPSHOTS
+from crmlab.policy import Campaigns
 from crmlab.policy.rules import Worklist
 
 RULE = Worklist(save_rate=200_000, cost=3_000, calls=20, control_share=500_000, read_out_months=3, maturing_days=90)
@@ -281,3 +282,38 @@ def test_another_list_or_salt_draws_anew(list_id, salt):
     one, other = ledger.control(numbers, "L", 100_000), ledger.control(numbers, list_id, 100_000, salt)
     # Held out by both are as many as chance has it: 1 % of all.
     assert binom.ppf(1e-5, 10_000, 0.01) <= (one & other).sum() <= binom.ppf(1 - 1e-5, 10_000, 0.01)
+
+
+def offers(n: int = 6) -> pl.DataFrame:
+    return calls(n).with_columns(product_id=pl.lit("D13"))
+
+
+OFFERED = Campaigns(
+    control_share=500_000, contact_days=30, read_out_days=90, minutes=30, cost=3_000, least_per_branch=0, gap=1_000
+)
+
+
+def test_a_list_of_offers_tells_what_is_offered_and_is_read_out_on_its_day(tmp_path):
+    made = ledger.issue(tmp_path, offers(), name="Plans", on=DAY, rule=OFFERED)
+    assert ledger.issued(tmp_path).equals(made)
+    assert made["product_id"].unique().to_list() == ["D13"]
+    assert made.select("ends_on", "read_out_on").unique().rows() == [(date(2024, 6, 29), date(2024, 6, 29))]
+
+
+def test_a_list_issued_before_there_were_offers_is_read_as_calls(tmp_path):
+    made = write(tmp_path)
+    path = next((tmp_path / "ledger").glob("*.parquet"))
+    pl.read_parquet(path).drop("product_id").write_parquet(path, metadata={"made_with": "{}"})
+    assert ledger.issued(tmp_path).equals(made)
+    assert made["product_id"].null_count() == made.height
+
+
+def test_offers_want_a_product_each_and_their_own_rules(tmp_path):
+    some = offers().with_columns(product_id=pl.when(pl.col("rank") > 2).then("product_id"))
+    with pytest.raises(InputError, match="2 of 6 rows of the list Plans offer no product"):
+        ledger.issue(tmp_path, some, name="Plans", on=DAY, rule=OFFERED)
+    with pytest.raises(InputError, match="A list of offers is issued by the rules"):
+        ledger.issue(tmp_path, offers(), name="Plans", on=DAY, rule=RULE)
+    with pytest.raises(InputError, match="A list of calls is issued by the rules"):
+        ledger.issue(tmp_path, calls(), name="Calls", on=DAY, rule=OFFERED)
+    assert not list((tmp_path / "ledger").glob("*.parquet"))

@@ -11,6 +11,7 @@ import pytest
 from crmlab.errors import InputError
 from crmlab.mart import ledger, snapshot
 from crmlab.measures.churn import worklist
+from crmlab.policy import Campaigns
 from crmlab.views import theme
 from crmlab.views.pages import retention
 from crmlab.views.parts import Reader
@@ -367,3 +368,18 @@ def _with(mart: snapshot.Mart, **pages: pl.DataFrame) -> snapshot.Mart:
 def _found(widget: ipywidgets.Widget, *names: str) -> list[ipywidgets.Widget]:
     own = [widget] if type(widget).__name__ in names else []
     return own + [one for child in getattr(widget, "children", ()) for one in _found(child, *names)]
+
+
+def test_lists_of_offers_are_not_told_as_call_lists_but_leave_their_control_alone(folder):
+    mart = snapshot.open(folder)
+    tables = Tables(mart)
+    some = behind.calls(tables, "called", **ASKED).head(20).join(
+        mart.page("roster").select("customer_no", "branch_id", "manager_id"), on="customer_no"
+    )  # fmt: skip
+    rows = some.with_columns(expected="amount_gain", product_id=pl.lit("D13"))
+    rule = Campaigns(500_000, 30, 90, 30, 3000, 0, 1000)
+    made = ledger.issue(folder, rows, name="Plans", on=AS_OF, rule=rule)
+    assert word("retention.fate_none") in fate.table(tables, 1)
+    assert (fate.last(tables, 1), fate.people(tables, 1).height) == ("", 0)
+    called = behind.calls(tables, "called", **(ASKED | {"n_lists": 1}))["customer_no"]
+    assert not set(called) & set(made.filter("is_control")["customer_no"])

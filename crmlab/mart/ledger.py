@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from hashlib import blake2b
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import polars as pl
 
 from crmlab.errors import InputError
 from crmlab.mart.snapshot import open as open_mart
-from crmlab.policy.rules import Worklist
+from crmlab.policy import Campaigns, Worklist
 
 LEDGER = "ledger"
 MILLION = 1_000_000
@@ -29,6 +29,7 @@ SCHEMA = {
     "list_id": pl.String, "name": pl.String, "issued_on": pl.Date, "ends_on": pl.Date, "read_out_on": pl.Date,
     "customer_no": pl.String, "branch_id": pl.String, "manager_id": pl.String, "rank": pl.Int64,
     "probability": pl.Float64, "expected": pl.Int64, "is_control": pl.Boolean, "conditions": pl.String,
+    "product_id": pl.String,  # what is offered; null: a call
 }  # fmt: skip
 LONGEST = 120  # characters of a name
 LONGEST_FILE = 150  # bytes of it that go into the name of the file
@@ -40,7 +41,7 @@ def issue(
     *,
     name: str,
     on: date | None = None,
-    rule: Worklist | None = None,
+    rule: Worklist | Campaigns | None = None,
     confirm_months: int | None = None,
     salt: str = "",
     conditions: dict | None = None,
@@ -55,13 +56,14 @@ def issue(
         Folder of the mart; its snapshots may be built again, its ledger stays.
     rows
         customer_no, manager_id (null: nobody's), rank, probability, expected and, where known, branch_id: the `calls`
-        of `worklist.call_list`; a row a customer.
+        of `worklist.call_list`; a row a customer. With `product_id` it is a list of offers.
     name
         What the list is called. With the day it makes `list_id`, once only.
     on
         The day of issue; `as_of` of the mart where left out.
     rule, confirm_months
-        ``policy.worklist`` and ``policy.churn.confirm_months``; those that the mart was built with where left out.
+        ``policy.worklist`` and ``policy.churn.confirm_months``, or ``policy.campaigns`` for offers, which are taken or
+        not and need no confirming; those that the mart was built with where left out.
     salt
         A word of the bank's own, for those who would rather that nobody can work out who is held out.
     conditions
@@ -73,7 +75,8 @@ def issue(
         As `issued` gives it, this list only: list_id, name, issued_on, ends_on (the month end so many months later up
         to which departures count: ``read_out_months``), read_out_on (the month end when all of these are known),
         customer_no, branch_id, manager_id, rank, probability, expected (minor units), is_control (leave alone),
-        conditions (hash of those the list was made under); by rank.
+        conditions (hash of those made under), product_id (null: a call); by rank. What is offered counts, and is read
+        out, ``read_out_days`` after the day of issue.
 
     Raises
     ------
@@ -95,20 +98,20 @@ def issue(
     ('2024-03-31-march-calls', 'C1', datetime.date(2024, 6, 30), datetime.date(2024, 8, 31))
     """
     mart = Path(mart)
-    on, rule, confirm_months = _in_force(mart, on, rule, confirm_months)
+    on, rule, confirm_months = _in_force(mart, on, rule, confirm_months, "product_id" in rows.columns)
     list_id = f"{on}-{_slug(name)}"
     _usable(rows, name)
     told = json.dumps(
         {**(conditions or {}), "rule": asdict(rule), "confirm_months": confirm_months}, sort_keys=True, default=str
     )
-    last = pl.lit(on).dt.month_end()
-    ends_on = last.dt.offset_by(f"{rule.read_out_months}mo").dt.month_end()
+    ends_on, read_out_on = _days(on, rule, confirm_months)
     made = rows.select(
         pl.lit(list_id).alias("list_id"), pl.lit(name.strip()).alias("name"), pl.lit(on).alias("issued_on"),
-        ends_on.alias("ends_on"), ends_on.dt.offset_by(f"{confirm_months}mo").dt.month_end().alias("read_out_on"),
+        ends_on.alias("ends_on"), read_out_on.alias("read_out_on"),
         *(pl.col(column) if column in rows.columns else pl.lit(None).alias(column) for column in list(SCHEMA)[5:11]),
         control(rows["customer_no"], list_id, rule.control_share, salt),
         pl.lit(_hash(told)).alias("conditions"),
+        (pl.col("product_id") if "product_id" in rows.columns else pl.lit(None)).alias("product_id"),
     ).cast(SCHEMA).sort("rank", "customer_no")  # fmt: skip
     folder = mart / LEDGER
     with _alone(folder):
@@ -196,24 +199,36 @@ def lists(mart: Path | str) -> pl.DataFrame:
 
 
 def _in_force(
-    mart: Path, on: date | None, rule: Worklist | None, confirm_months: int | None
-) -> tuple[date, Worklist, int]:
+    mart: Path, on: date | None, rule: Worklist | Campaigns | None, confirm_months: int | None, is_offer: bool
+) -> tuple[date, Worklist | Campaigns, int]:
     """The day and the rules, those of the mart where none are named."""
     if not mart.is_dir():
         raise InputError(f"There is no mart in {mart}, beside which a list could be kept. Name the folder of one.")
     if on is not None and type(on) is not date:  # nor a moment of a day, under which the day's lists are not found
         raise InputError(f"A list is issued on a day; {on!r} is none. Write date(2024, 3, 31).")
+    name, made = ("campaigns", Campaigns) if is_offer else ("worklist", Worklist)
+    if rule is not None and not isinstance(rule, made):
+        raise InputError(f"A list {'of offers' if is_offer else 'of calls'} is issued by the rules of policy.{name}.")
+    confirm_months = 0 if is_offer else confirm_months
     if None not in (on, rule, confirm_months):
         return on, rule, confirm_months
-    opened = open_mart(mart)
-    known = opened.manifest
-    if (rule is None and "worklist" not in known) or (confirm_months is None and "confirm_months" not in known):
+    known = (opened := open_mart(mart)).manifest
+    if (rule is None and name not in known) or (confirm_months is None and "confirm_months" not in known):
         raise InputError(f"The mart in {mart} does not tell its rules for lists. Build it again.")
     return (
         on or opened.as_of,
-        rule or Worklist(**known["worklist"]),
+        rule or made(**known[name]),
         known["confirm_months"] if confirm_months is None else confirm_months,
     )
+
+
+def _days(on: date, rule: Worklist | Campaigns, confirm_months: int) -> tuple[pl.Expr, pl.Expr]:
+    """Up to when what happens counts, and when all of it is known."""
+    if isinstance(rule, Campaigns):
+        end = pl.lit(on + timedelta(rule.read_out_days))
+        return end, end
+    end = pl.lit(on).dt.month_end().dt.offset_by(f"{rule.read_out_months}mo").dt.month_end()
+    return end, end.dt.offset_by(f"{confirm_months}mo").dt.month_end()
 
 
 def _usable(rows: pl.DataFrame, name: str) -> None:
@@ -226,6 +241,8 @@ def _usable(rows: pl.DataFrame, name: str) -> None:
             raise InputError(f"{column} of the list {name} is {rows.schema[column]}. Only customer_no is text.")
     if n := rows["customer_no"].null_count():
         raise InputError(f"{n} of {len(rows)} rows of the list {name} name no customer. Leave them out.")
+    if "product_id" in rows.columns and (n := rows["product_id"].null_count()):
+        raise InputError(f"{n} of {len(rows)} rows of the list {name} offer no product. Name one for each customer.")
     again = rows["customer_no"].is_duplicated()
     if n := int(again.sum()):
         first = rows["customer_no"].filter(again)[0]
@@ -321,6 +338,8 @@ def _files(folder: Path, pattern: str = "*") -> list[Path]:
 def _read(path: Path) -> pl.DataFrame:
     try:
         rows = pl.read_parquet(path, memory_map=False)
+        if "product_id" not in rows.columns:  # issued before there were lists of offers
+            rows = rows.with_columns(pl.lit(None, pl.String).alias("product_id"))
         if dict(rows.schema) != SCHEMA or rows["list_id"].unique().to_list() != [path.stem]:
             raise ValueError("it holds something else")
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:

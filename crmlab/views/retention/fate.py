@@ -21,9 +21,9 @@ COLUMNS = [
 
 def table(tables: Tables, n_lists: int) -> str:
     """Each list with its arms, and what can be said of it; a sentence where none was issued."""
-    if not n_lists:
+    arms = tables.fate(n_lists) if n_lists else None
+    if arms is None:
         return f'<p class="crmlab-sentence">{word("retention.fate_none")}</p>'
-    arms = tables.fate(n_lists)
     told = _latest(followup.effects(arms))
     rows = [row for one in told.iter_rows(named=True) for row in _rows(tables, one, arms)]
     head = [word(f"retention.fate_{name}", currency=tables.mart.base_currency) for name in HEAD]
@@ -33,10 +33,11 @@ def table(tables: Tables, n_lists: int) -> str:
 
 
 def last(tables: Tables, n_lists: int) -> str:
-    """What can be said of the latest list; nothing where none was issued."""
-    if not n_lists:
+    """What can be said of the latest call list; nothing where none was issued."""
+    arms = tables.fate(n_lists) if n_lists else None
+    if arms is None:
         return ""
-    row = _latest(followup.effects(tables.fate(n_lists))).row(0, named=True)
+    row = _latest(followup.effects(arms)).row(0, named=True)
     return word("retention.fate_last", text=sentence(row))
 
 
@@ -60,7 +61,8 @@ def people(tables: Tables, n_lists: int, **chosen: str) -> pl.DataFrame:
     """Who stands on the issued lists, the latest first."""
     if not n_lists:
         return pl.DataFrame(schema={column.name: pl.String for column in COLUMNS})
-    rows = tables.with_names(tables.of_filters(tables.issued(n_lists), **chosen))
+    calls = tables.issued(n_lists).filter(pl.col("product_id").is_null())
+    rows = tables.with_names(tables.of_filters(calls, **chosen))
     return rows.sort("issued_on", "list_id", "rank", descending=[True, True, False]).select(
         "rank", "customer_no", "manager", "is_control", "probability", "issued_on", "read_out_on", list_name="name"
     )

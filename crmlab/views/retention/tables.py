@@ -110,9 +110,11 @@ class Tables:
             return pl.Series("customer_no", [], pl.String)
         return worklist.held_out(self.issued(n_lists), self.mart.as_of)
 
-    def _fate(self, n_lists: int) -> pl.DataFrame:
-        """What became of those on the issued lists (`followup.followed_up`)."""
-        issued = self.issued(n_lists)
+    def _fate(self, n_lists: int) -> pl.DataFrame | None:
+        """What became of those on the issued call lists (`followup.followed_up`); None where none has been issued."""
+        issued = self.issued(n_lists).filter(pl.col("product_id").is_null())
+        if issued.is_empty():
+            return None
         calls = self.mart.events.filter(
             pl.col("kind").cast(pl.String) == "contact", pl.col("on") > issued["issued_on"].min()
         )
