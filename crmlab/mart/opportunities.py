@@ -1,6 +1,7 @@
 """The tables of what customers need next: who holds what, what leads to what, whom to offer what, what offers did."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -55,7 +56,8 @@ def tables(known: Known, progress: Progress) -> tuple[dict[str, pl.DataFrame], d
     progress("offers", 1, 3)
     next_best, said = _next_best(known, products)
     progress("offers", 2, 3)
-    told = {"without": {name: why for name, why in (untold | said).items() if why}, "horizon": _horizon(known)}
+    without = {name: why for name, why in (untold | said).items() if why}
+    told = {"without": without, "horizon": _horizon(known), "triggers": [asdict(one) for one in bank.policy.triggers]}
     progress("offers", 3, 3)
     return made | led_to | next_best | _past(known), told
 
@@ -120,9 +122,10 @@ def _next_best(known: Known, products: pl.DataFrame) -> tuple[dict[str, pl.DataF
     now = rows.filter(pl.col("month") == rows["month"].max())
     found = _eligible(known, products, _plain(crosssell.probability(fit, now)))
     offers = _worth(known, products, found.pairs)
+    pairs = _pairs(known, offers)
     made = {
         "taking_choices": _plain(crosssell.choices(fit)), "excluded": found.excluded,
-        "next_best": offers.filter(pl.col("rank") <= OFFERS), "pairs": _pairs(known, offers),
+        "next_best": offers.filter(pl.col("rank") <= OFFERS), "pairs": pairs, "prices": _prices(known, pairs),
     }  # fmt: skip
     return tried | made, said
 
@@ -178,6 +181,15 @@ def _pairs(known: Known, offers: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _prices(known: Known, pairs: pl.DataFrame) -> pl.DataFrame:
+    """What the usual limits are worth a unit more, from which pages tell about other limits at once."""
+    rule, calls = known.bank.policy.campaigns, known.bank.policy.worklist.calls
+    if pairs.is_empty():
+        return pl.DataFrame(schema={"condition": TEXT, "name": TEXT, "price": pl.Float64})
+    limits = campaigns.Limits(minutes=calls * rule.minutes)
+    return _plain(campaigns.settle(campaigns.led(pairs), limits).prices.select("condition", "name", "price"))
+
+
 def _past(known: Known) -> dict[str, pl.DataFrame]:
     """The bank's own campaigns and what they did, of all and by segment."""
     bank = known.bank
@@ -205,7 +217,7 @@ def _horizon(known: Known) -> int:
 
 
 def _nothing() -> dict[str, pl.DataFrame]:
-    names = [f"taking_{name}" for name in (*TRIALS, "choices")] + ["excluded", "next_best", "pairs"]
+    names = [f"taking_{name}" for name in (*TRIALS, "choices")] + ["excluded", "next_best", "pairs", "prices"]
     return {name: pl.DataFrame() for name in names}
 
 

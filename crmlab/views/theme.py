@@ -82,6 +82,13 @@ METHODS = {  # of finding who leaves: what is tried, the simple rules it must be
     "fell most in share": "#ddaa33",
     "random": "#8a8a8a",
 }
+WAYS = {  # to tell what is taken next: what is used, what it is chosen from, and what it must beat
+    "chosen": "#1f5f8b",
+    "hazards": "#33bbee",
+    "logistic": "#aa3377",
+    "rules": "#ddaa33",
+    "popularity": "#8a8a8a",
+}
 KINDS = ("#332288", "#117733", "#aa4499", "#997700")
 TWO = ("#004488", "#ddaa33")  # two groups side by side, apart in print too
 UP, DOWN = "#0077bb", "#ee7733"

@@ -54,6 +54,17 @@ def checked(pairs: pl.DataFrame, measure: str) -> pl.DataFrame:
     return in_order(pairs, ["customer_id", "product_id"], measure)
 
 
+def led(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs with somebody who makes each contact: where a customer has no manager, one more of their branch.
+
+    Examples
+    --------
+    >>> led(pl.DataFrame({"manager_id": ["M1", None], "branch_id": "B1"}))["manager_id"].to_list()
+    ['M1', 'of B1']
+    """
+    return pairs.with_columns(manager_id=pl.coalesce("manager_id", pl.format("of {}", "branch_id")))
+
+
 def conditions(pairs: pl.DataFrame, limits: Limits) -> pl.DataFrame:
     """Each limit that is set: condition (Enum `CONDITIONS`), name (whose; null: of all), limit.
 

@@ -1,8 +1,9 @@
 """All words of the pages, by key, so that a second language can stand beside the first."""
 
-from crmlab.views.words import app, customer, landing, overview, retention, segments, worth
+from crmlab.views.words import app, customer, landing, opportunities, overview, retention, segments, worth
 
-WORDS = {"en": app.EN | overview.EN | segments.EN | retention.EN | worth.EN | customer.EN | landing.EN}
+PAGES = (overview, segments, retention, opportunities, worth, customer, landing)
+WORDS = {"en": app.EN | {key: text for page in PAGES for key, text in page.EN.items()}}
 UNITS = {"en": ((1e9, "bn"), (1e6, "m"), (1e3, "k"))}
 LANGUAGE = "en"
 

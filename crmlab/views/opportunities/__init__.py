@@ -1,0 +1,1 @@
+"""What the page `opportunities` is made of."""

@@ -1,0 +1,111 @@
+"""The lists of `opportunities`: whom to offer what, fresh occasions, and rules."""
+
+from collections.abc import Callable
+
+import ipywidgets
+import polars as pl
+
+from crmlab.views import theme
+from crmlab.views.opportunities.tables import Tables
+from crmlab.views.sight import Asked, Sight
+from crmlab.views.widgets import Column, Table, table
+from crmlab.views.words import named, word
+
+SIZE = 8  # rows of a list
+NEXT = [
+    Column("customer_no"), Column("name"), Column("segment"), Column("manager"), Column("product"),
+    Column("nth", "count"), Column("probability_taken", "percent"), Column("amount_year", "money"),
+    Column("amount_expected", "money"), Column("way", "named"),
+]  # fmt: skip
+OCCASIONS = [
+    Column("customer_no"), Column("name"), Column("segment"), Column("manager"), Column("occasion"),
+    Column("on", "date"), Column("until", "date"), Column("amount_event", "money"), Column("detail"),
+]  # fmt: skip
+RULES = [
+    Column("when_held", "prose"), Column("then_taken"), Column("kinds_of"), Column("lift_found"),
+    Column("rate_holders"), Column("rate_others"), Column("points_more"), Column("chance"),
+    Column("rule_verdict", "named"), Column("why", "prose"),
+]  # fmt: skip
+
+
+def next_best(tables: Tables, **chosen: str) -> pl.DataFrame:
+    """The best offers of each customer, those worth most first."""
+    return tables.next_best(**chosen).select(
+        "customer_no", "name", "kind", "segment", "branch", "manager", "product", "line", nth="rank",
+        probability_taken="probability", amount_year="a_year", amount_expected="value", way="source",
+    )  # fmt: skip
+
+
+def occasions(tables: Tables, **chosen: str) -> pl.DataFrame:
+    """Who has had a life event, the latest first."""
+    rows = tables.page("occasions", **chosen).sort("on", "customer_no", descending=[True, False])
+    return rows.select(
+        "customer_no", "name", "kind", "segment", "branch", "manager", "on", "until", "detail", occasion="trigger",
+        amount_event="amount",
+    )  # fmt: skip
+
+
+def rules(tables: Tables) -> pl.DataFrame:
+    """The rules and what became of them: rates with their intervals and of how many."""
+    found = tables.mart.page("led_to")
+    if not found.height:
+        return pl.DataFrame(schema={column.name: pl.String for column in RULES})
+    rows = [_rule(row) for row in found.iter_rows(named=True)]
+    return pl.DataFrame(rows, {column.name: pl.String for column in RULES})
+
+
+LISTS = {"next_best": (next_best, NEXT), "occasions": (occasions, OCCASIONS), "rules": (rules, RULES)}
+
+
+def rows_of(
+    tables: Tables, name: str, sight: Sight, opened: Callable[[str], None] | None, **controls: ipywidgets.Widget
+) -> Table:
+    """One of the lists, in its own order; it follows its controls while it is in sight."""
+    made, columns = LISTS[name]
+    return listed(tables, name, lambda asked: made(tables, **asked), columns, opened, asked=Asked(sight, **controls))
+
+
+def listed(
+    tables: Tables, name: str, made: Callable, columns: list[Column], opened: Callable | None, **controls: object
+) -> Table:
+    """A list with search and download, that says in its own words when it is empty."""
+    shown = table(
+        made,
+        columns,
+        key="customer_no" if columns[0].name in ("customer_no", "rank") else None,
+        search=[column.name for column in columns if column.form in ("text", "prose")],
+        file=word(f"opportunities.{name}_file"),
+        digits=tables.mart.minor_digits,
+        sort=None,
+        opened=opened,
+        size=SIZE,
+        **controls,
+    )
+    shown.words = shown.words | {"empty": word(f"opportunities.{name}_empty")}
+    return shown
+
+
+def _rule(row: dict) -> dict[str, str | None]:
+    def points(name: str) -> str:
+        return theme.points(row[name])
+
+    more = None
+    if row["difference"] is not None:
+        more = f"{points('difference')} ({points('difference_lower')} – {points('difference_upper')})"
+    ends = "" if row["lower"] is None else f" ({theme.share(row['lower'])} – {theme.share(row['upper'])})"
+    return {
+        "when_held": " + ".join(row["antecedent"]),
+        "then_taken": row["consequent"],
+        "kinds_of": ", ".join(named("kind", one) for one in row["kinds"]),
+        "lift_found": f"{row['lift']:.2f} ({theme.whole(row['n_both'])})",
+        "rate_holders": f"{theme.share(row['rate'])}{ends}, {_of(row['n_taken'], row['n'])}",
+        "rate_others": f"{theme.share(row['others_rate'])}, {_of(row['n_others_taken'], row['n_others'])}",
+        "points_more": more,
+        "chance": None if row["q"] is None else f"{row['q']:.3f}",
+        "rule_verdict": row["verdict"],
+        "why": row["why"],
+    }
+
+
+def _of(k: int | None, n: int | None) -> str:
+    return word("opportunities.taken_of", n_taken=theme.whole(k), n=theme.whole(n))

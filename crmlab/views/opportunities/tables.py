@@ -1,0 +1,145 @@
+"""The tables of `opportunities` as a reader asks for them."""
+
+from functools import lru_cache
+
+import polars as pl
+
+from crmlab.errors import InputError
+from crmlab.mart import ledger
+from crmlab.mart.snapshot import Mart
+from crmlab.measures.campaigns import limits, outcome, sketch
+from crmlab.measures.churn import worklist
+from crmlab.policy import Campaigns
+from crmlab.views.book import ALL, scope
+
+PRICES = {"condition": pl.String, "name": pl.String, "price": pl.Float64}
+NEXT = {
+    "customer_no": pl.String, "name": pl.String, "kind": pl.String, "branch_id": pl.String, "branch": pl.String,
+    "manager_id": pl.String, "manager": pl.String, "segment": pl.String, "product": pl.String, "line": pl.String,
+    "probability": pl.Float64, "value": pl.Int64, "a_year": pl.Int64, "source": pl.String, "rank": pl.Int64,
+}  # fmt: skip
+WHO = ["customer_id", "customer_no", "name", "kind", "branch_id", "branch", "manager_id", "manager", "segment"]
+
+
+class Tables:
+    """What several parts ask for with the same controls is computed once and kept until the controls change.
+
+    `n_lists` says how many lists have been issued: with each one more the ledger is read again.
+    """
+
+    def __init__(self, mart: Mart):
+        self.mart = mart
+        self.rules = Campaigns(**mart.manifest["campaigns"])
+        self.calls: int = mart.manifest["worklist"]["calls"]
+        offers = mart.manifest["offers"]
+        self.horizon: int = offers["horizon"]
+        self.without: dict[str, str] = offers["without"]
+        self.triggers = {one["name"]: one for one in offers.get("triggers", [])}
+        self.root = mart.folder.parent.parent  # the mart, in which the ledger lies beside the snapshots
+        self.kinds = mart.page("roster")["kind"].cast(pl.String).value_counts(sort=True)["kind"].to_list()
+        products = mart.page("products")
+        self.products = dict(products.select("product_id", "product").rows())
+        self.names = {
+            key: dict(mart.page(table).select(key, pl.coalesce("name", key)).rows())
+            for table, key in (("branches", "branch_id"), ("managers", "manager_id"))
+        }
+        self.next_best, self.pairs = lru_cache(2)(self._next_best), lru_cache(2)(self._pairs)
+        self.issued, self.judged = lru_cache(1)(self._issued), lru_cache(1)(self._judged)
+        self.preview = lru_cache(2)(self._preview)
+
+    def page(self, name: str, **chosen: str) -> pl.DataFrame:
+        """A page table as far as the filters leave it."""
+        return scope(self.mart.page(name), **chosen)
+
+    def kind(self, kind: str = ALL) -> str:
+        """The kind that was chosen; of all kinds, the one that most customers are of."""
+        return kind or next(iter(self.kinds), ALL)
+
+    def of_kind(self, name: str, kind: str = ALL) -> pl.DataFrame:
+        """What a table that is by kind tells of one; nothing where it could not be made."""
+        found = self.mart.page(name)
+        return found.filter(pl.col("kind") == self.kind(kind)) if "kind" in found.columns else found.clear()
+
+    def prices(self) -> pl.DataFrame:
+        """What the limits of the list settled with the build were worth; none where the build settled none."""
+        try:
+            found = self.mart.page("prices")
+        except InputError:
+            return pl.DataFrame(schema=PRICES)
+        return found if found.width else pl.DataFrame(schema=PRICES)
+
+    def known_pairs(self, **chosen: str) -> pl.DataFrame:
+        """All pairs that a list can be made of, before those are left out whom an earlier list speaks for."""
+        found = self.mart.page("pairs")
+        return scope(found, **chosen) if found.width else found
+
+    def busy(self, n_lists: int) -> pl.Series:
+        """The numbers of those whom a list holds out, or who stand on a list of offers that is not read out."""
+        if not n_lists:
+            return pl.Series("customer_no", [], pl.String)
+        issued, today = self.issued(n_lists), self.mart.as_of
+        asked = issued.filter(pl.col("product_id").is_not_null(), pl.lit(today).is_between("issued_on", "ends_on"))
+        return pl.concat([worklist.held_out(issued, today), asked["customer_no"]]).unique().sort()
+
+    def named(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with the names of branch, manager and product."""
+        known = {"branch": ("branch_id", self.names["branch_id"]), "manager": ("manager_id", self.names["manager_id"]),
+                 "product": ("product_id", self.products)}  # fmt: skip
+        return rows.with_columns(
+            pl.col(key).replace_strict(names, default=pl.col(key), return_dtype=pl.String).alias(what)
+            for what, (key, names) in known.items()
+            if key in rows.columns and what not in rows.columns
+        )
+
+    def _next_best(self, **chosen: str) -> pl.DataFrame:
+        """The best offers, the dearest first, with who the customers are (`NEXT`)."""
+        found = self.mart.page("next_best")
+        if not found.width:
+            return pl.DataFrame(schema=NEXT)
+        rows = found.join(self.mart.page("roster").select(WHO), on="customer_id", how="inner")
+        return (
+            scope(rows, **chosen)
+            .with_columns(pl.col("kind", "segment").cast(pl.String))
+            .sort("value", "probability", "customer_id", "rank", descending=[True, True, False, False])
+        )
+
+    def _pairs(self, n_lists: int, **chosen: str) -> pl.DataFrame:
+        """The pairs of which a list can be made now, each with somebody who makes the contact."""
+        rows = self.known_pairs(**chosen)
+        if rows.is_empty():
+            return rows
+        return limits.led(rows.filter(~pl.col("customer_no").is_in(self.busy(n_lists).implode())))
+
+    def _preview(self, n_lists: int, terms: tuple, prices: tuple, **chosen: str) -> sketch.Preview | None:
+        """About the list of these `controls.Terms`, from prices (rows of `PRICES`); None where nobody is left."""
+        pairs = self.pairs(n_lists, **chosen)
+        if pairs.is_empty():
+            return None
+        known = pl.DataFrame(list(prices), PRICES, orient="row")
+        return sketch.preview(pairs, known, limits.Limits(**terms._asdict()))
+
+    def _issued(self, n_lists: int) -> pl.DataFrame:
+        return ledger.issued(self.root)
+
+    def _judged(self, n_lists: int) -> pl.DataFrame:
+        """What lists of offers in the ledger did (`campaigns.verdict`), by what the customers opened until read-out."""
+        issued = self.issued(n_lists).filter(pl.col("product_id").is_not_null())
+        if issued.is_empty():
+            return pl.DataFrame()
+        people = self.mart.page("people").select("customer_no", "customer_id")
+        rows = issued.join(people, on="customer_no").select(
+            "customer_id", "is_control", "read_out_on", "product_id", "name", campaign_id="list_id",
+            offered_on="issued_on",
+        )  # fmt: skip
+        opened = self.mart.accounts.select("customer_id", "product_id", "opened_on").collect()
+        offered = self.mart.events.filter(pl.col("kind").cast(pl.String) == "offer").select("customer_id", "on")
+        key = ["campaign_id", "customer_id"]
+        is_then = pl.col("on") > pl.col("offered_on"), pl.col("on") <= pl.col("read_out_on")
+        taken = rows.join(opened.rename({"opened_on": "on"}), on=["customer_id", "product_id"]).filter(*is_then)
+        treated = rows.filter("is_control").join(offered.collect(), on="customer_id").filter(*is_then)
+        marks = {"is_taken": taken, "is_treated": treated}
+        for mark, found in marks.items():
+            known = found.select(key).unique().with_columns(pl.lit(True).alias(mark))
+            rows = rows.join(known, on=key, how="left").with_columns(pl.col(mark).fill_null(False))
+        told = outcome.verdict(rows.drop("product_id"), self.mart.as_of)
+        return told.with_columns(pl.col("outcome", "verdict").cast(pl.String))

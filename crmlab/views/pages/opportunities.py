@@ -1,0 +1,115 @@
+"""What do they need next? Whom to offer what, a list that earns most, and whether offering worked."""
+
+from collections.abc import Callable
+from functools import partial
+
+import ipywidgets
+
+from crmlab.mart import ledger
+from crmlab.mart.snapshot import Mart
+from crmlab.views.opportunities import builder, controls, draw, listed, past, say
+from crmlab.views.opportunities.issue import Issued, issuing, settling
+from crmlab.views.opportunities.solving import Solving
+from crmlab.views.opportunities.tables import Tables
+from crmlab.views.parts import Reader, block, choice, filters, panel
+from crmlab.views.sight import Asked, Sight, later
+from crmlab.views.widgets import live
+from crmlab.views.words import word
+
+BYS = ("kind", "segment")
+
+
+def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
+    """The page; a customer of its lists is opened for the `reader` by a click."""
+    reader, tables, solving = reader or Reader(), Tables(mart), Solving()
+    chosen, terms = filters(mart), controls.terms(tables)
+    issued = Issued(value=ledger.lists(tables.root).height)
+    asked = {**terms, **chosen, "n_lists": issued}
+    kind = {"kind": chosen["kind"]}
+    by = choice("opportunities.by", [(word(f"opportunities.by_{one}"), one) for one in BYS])
+    items = mart.page("attach_rates")["item"].unique().sort().to_list() if mart.page("attach_rates").width else []
+    product = choice("opportunities.product", [(one, one) for one in items])
+    campaign = choice("opportunities.campaign", past.names(tables))
+
+    def figure(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+        return _shown(partial(getattr(draw, name), tables), sight, word(f"opportunities.{name}_title"), **controls)
+
+    def said(made: Callable, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+        return _shown(partial(made, tables), sight, "", **controls)
+
+    rows = partial(listed.rows_of, tables)
+
+    def now(sight: Sight) -> list[ipywidgets.Widget]:
+        out = said(say.excluded, sight)
+        return [
+            block("crmlab-lead", said(say.finding, sight, **chosen)),
+            _titled("next_best", rows("next_best", sight, reader.open, **chosen), horizon=tables.horizon),
+            _titled("excluded", out),
+        ]
+
+    def build(sight: Sight) -> list[ipywidgets.Widget]:
+        of = {**asked, "solved": solving}
+        made = Asked(sight, **of)
+        people = listed.listed(
+            tables, "builder", lambda asked: builder.listed(tables, solving, **asked), builder.COLUMNS, reader.open,
+            asked=made,
+        )  # fmt: skip
+        told = live(lambda asked: builder.told(tables, solving, **asked), asked=made)
+        worth = said(lambda tables, solved: builder.prices(tables, solving, solved), sight, solved=solving)
+        buttons = block("crmlab-even", settling(tables, solving, asked), issuing(tables, solving, issued, asked))
+        return [_titled("builder", block("crmlab-pickers", *terms.values()), told, buttons, worth, people)]
+
+    def events(sight: Sight) -> list[ipywidgets.Widget]:
+        return [
+            _titled("followed", figure("followed", sight)),
+            _titled("occasions", rows("occasions", sight, reader.open, **chosen)),
+        ]
+
+    def trust(sight: Sight) -> list[ipywidgets.Widget]:
+        return [
+            block("crmlab-even", _titled("trust", said(say.trusted, sight)), _titled("gains", figure("gains", sight))),
+            _titled("choices", said(say.choices, sight)),
+        ]
+
+    def together(sight: Sight) -> list[ipywidgets.Widget]:
+        each = said(say.products_each, sight, **kind)
+        taken = figure("attached", sight, by=by, product=product)
+        return [
+            _titled("matrix", figure("matrix", sight, **kind)),
+            block(
+                "crmlab-even",
+                _titled("penetration", each, figure("penetration", sight, **kind)),
+                _titled("attached", block("crmlab-pickers", product, by), taken),
+            ),
+            _titled("rules", said(say.rules, sight), rows("rules", sight, None)),
+        ]
+
+    def done(sight: Sight) -> list[ipywidgets.Widget]:
+        segments = said(past.by_segment, sight, campaign=campaign)
+        return [
+            _titled("past", said(past.summary, sight), said(past.campaigns, sight)),
+            _titled("by_segment", block("crmlab-pickers", campaign), segments),
+            _titled("issued", said(past.issued, sight, n_lists=issued)),
+        ]
+
+    title = ipywidgets.HTML(f"<h1>{word('opportunities.title')}</h1><p>{word('opportunities.decides')}</p>")
+    return block(
+        "crmlab-page",
+        title.add_class("crmlab-title"),
+        block("crmlab-filters", *chosen.values(), live(partial(say.count, tables), **chosen)),
+        later(1000, now, is_seen=True),
+        later(900, build),
+        later(800, events),
+        later(900, trust),
+        later(1500, together),
+        later(1000, done),
+    )
+
+
+def _shown(draw: Callable, sight: Sight, label: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+    """What `draw` makes of the controls while it is in sight."""
+    return live(lambda asked: draw(**asked), label, asked=Asked(sight, **controls))
+
+
+def _titled(name: str, *inside: ipywidgets.Widget, **told: object) -> ipywidgets.Box:
+    return panel(word(f"opportunities.{name}_title", **told), word(f"opportunities.{name}_note", **told), *inside)
