@@ -187,7 +187,8 @@ def _prices(known: Known, pairs: pl.DataFrame) -> pl.DataFrame:
     if pairs.is_empty():
         return pl.DataFrame(schema={"condition": TEXT, "name": TEXT, "price": pl.Float64})
     limits = campaigns.Limits(minutes=calls * rule.minutes)
-    return _plain(campaigns.settle(campaigns.led(pairs), limits).prices.select("condition", "name", "price"))
+    found = campaigns.settle(campaigns.led(pairs).select(campaigns.PAIRS), limits)
+    return _plain(found.prices.select("condition", "name", "price"))
 
 
 def _past(known: Known) -> dict[str, pl.DataFrame]:

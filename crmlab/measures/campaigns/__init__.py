@@ -7,7 +7,7 @@
 from importlib import import_module
 
 _CONTENTS = {
-    "limits": ("Limits", "led"),
+    "limits": ("PAIRS", "Limits", "led"),
     "program": ("Settled", "settle"),
     "sketch": ("Preview", "preview"),
     "outcome": ("balance", "by_segment", "detectable", "verdict"),

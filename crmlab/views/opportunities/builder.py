@@ -16,6 +16,7 @@ from crmlab.views.widgets import Column
 from crmlab.views.words import named, word
 
 MOST_PRICES = 6  # that are told, the dearest first
+TINY = 0.000_05  # a gap that rounds to nothing
 NOTHING = 1e-6  # minor units: a price that is rounding
 COLUMNS = [
     Column("rank", "count"), Column("customer_no"), Column("manager"), Column("product"),
@@ -105,12 +106,14 @@ def told(tables: Tables, solving: Solving, solved: int, **asked: object) -> str:
         why = tables.without.get("next_best")
         text = word("opportunities.untold", why=escape(why)) if why else word("opportunities.nobody_to_offer")
         return f'<p class="crmlab-sentence">{text} {busy}</p>'
+    key = "settled" if made.is_settled else "previewed"
     text = word(
-        "opportunities.settled" if made.is_settled else "opportunities.previewed",
+        f"opportunities.{key}",
         n=theme.whole(made.rows.height),
         value=money(tables, made.value),
-        bound=money(tables, made.bound),
-        gap=_gap(made.gap),
+        falls_short=word("opportunities.falls_short", bound=money(tables, made.bound), gap=_gap(made.gap))
+        if made.gap >= TINY
+        else word("opportunities.best"),
     )
     source = "" if made.is_settled else " " + word(f"opportunities.prices_{_source(tables, solving.found)}")
     short = "; ".join(

@@ -11,6 +11,7 @@ import traitlets
 
 from crmlab.errors import InputError
 from crmlab.mart import ledger
+from crmlab.measures.campaigns.limits import PAIRS
 from crmlab.views import theme
 from crmlab.views.opportunities import builder
 from crmlab.views.opportunities.solving import Solving
@@ -43,8 +44,7 @@ def settling(tables: Tables, solving: Solving, controls: dict[str, ipywidgets.Wi
     def start(_: object) -> None:
         asked = _now(controls)
         terms, n_lists, chosen = builder.terms_of(asked)
-        columns = ["customer_id", "product_id", "manager_id", "branch_id", "value", "cost", "minutes"]
-        pairs = tables.pairs(n_lists, **chosen).select(columns)
+        pairs = tables.pairs(n_lists, **chosen).select(PAIRS)
         solving.start(pairs, terms._asdict(), tables.mart.minor_digits, asked)
 
     settle.on_click(start)

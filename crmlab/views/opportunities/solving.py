@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import polars as pl
@@ -49,7 +49,7 @@ class Solving(traitlets.HasTraits):
     def __init__(self) -> None:
         super().__init__()
         self._process: subprocess.Popen | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     @property
     def is_busy(self) -> bool:
@@ -61,58 +61,57 @@ class Solving(traitlets.HasTraits):
         if self.is_busy:
             return
         question = json.dumps({"limits": limits, "digits": digits}).encode() + b"\n" + pairs.serialize()
-        self.why, self.n, self.seconds, self.step = "", pairs.height, 0, "reading"
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", SOLVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        work = (self._ask, question), (self._listen, asked), (self._count,)
-        threads = [threading.Thread(target=target, args=args, daemon=True) for target, *args in work]
-        self._thread = threads[1]
-        for thread in threads:
+        self._process, self.why, self.n, self.seconds, self.step = process, "", pairs.height, 0, "reading"
+        work = (_ask, question), (self._listen, asked), (self._count,)
+        self._threads = [threading.Thread(target=do, args=(process, *args), daemon=True) for do, *args in work]
+        for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
         """Give up on the list that is being settled; what was settled before stays."""
-        if self._process:
+        process, self._process = self._process, None
+        if process:
+            process.kill()
             self.step = "stopped"
-            self._process.kill()
 
     def wait(self, seconds: float = 60) -> None:
         """Until the list is settled, or was given up."""
-        if self._thread:
-            self._thread.join(seconds)
+        for thread in self._threads:
+            thread.join(seconds)
 
-    def _ask(self, question: bytes) -> None:
-        process = self._process
-        try:
-            process.stdin.write(question)
-            process.stdin.close()
-        except OSError:  # it ended before it had read all, and says so itself
-            return
-
-    def _listen(self, asked: dict) -> None:
-        process, told = self._process, {"step": "failed"}
-        for line in process.stdout:
-            told = json.loads(line)
-            if told["step"] == "solving" and self.step == "reading":
-                self.step = "solving"
-        process.stdout.close()
+    def _listen(self, process: subprocess.Popen, asked: dict) -> None:
+        told = {}
+        with process.stdout as lines:
+            for line in lines:
+                told = json.loads(line)
+                if told["step"] == "solving" and self._process is process:
+                    self.step = "solving"
         process.wait()
-        self._process = None
-        if self.step == "stopped":
+        if self._process is not process:  # given up meanwhile
             return
-        if told["step"] != "done":
+        self._process = None
+        if told.get("step") != "done":
             self.why = told.get("why", "")
             self.step = "failed"
             return
-        chosen = pl.DataFrame(told["chosen"], CHOSEN, orient="row")
-        prices = pl.DataFrame(told["prices"], PRICES)
+        chosen, prices = pl.DataFrame(told["chosen"], CHOSEN, orient="row"), pl.DataFrame(told["prices"], PRICES)
         self.found = Found(asked, chosen, prices, told["value"], told["bound"], told["gap"])
         self.step = "done"
         self.value += 1
 
-    def _count(self, each: Callable[[float], None] = time.sleep) -> None:
-        started, process = time.monotonic(), self._process
-        while process and process.poll() is None:
-            each(0.2)
-            self.seconds = int(time.monotonic() - started)
+    def _count(self, process: subprocess.Popen) -> None:
+        started = time.monotonic()
+        while process.poll() is None:
+            time.sleep(0.2)
+            if self._process is process:
+                self.seconds = int(time.monotonic() - started)
+
+
+def _ask(process: subprocess.Popen, question: bytes) -> None:
+    """Both may fail where the process has ended, which is told by what it has answered."""
+    for do in (lambda: process.stdin.write(question), process.stdin.close):
+        with suppress(OSError):
+            do()

@@ -58,10 +58,11 @@ EN = {
     "opportunities.least": "Least a branch",
     "opportunities.most": "Most a product",
     "opportunities.no_limit": "no limit",
-    "opportunities.previewed": "About <b>{n} offers</b> worth <b>{value}</b>. No list within these limits is worth "
-    "more than {bound}: this one falls short by {gap} at most.",
-    "opportunities.settled": "Settled: <b>{n} offers</b> worth <b>{value}</b>. No list within these limits is worth "
-    "more than {bound}: this one falls short by {gap} at most.",
+    "opportunities.previewed": "About <b>{n} offers</b> worth <b>{value}</b>. {falls_short}",
+    "opportunities.settled": "Settled: <b>{n} offers</b> worth <b>{value}</b>. {falls_short}",
+    "opportunities.falls_short": "No list within these limits is worth more than {bound}: this one falls short by "
+    "{gap} at most.",
+    "opportunities.best": "No list within these limits is worth more.",
     "opportunities.prices_settled": "A preview from the prices of the list settled last. Settle it to have a reason "
     "for each line, and to issue it.",
     "opportunities.prices_build": "A preview from the prices of the list settled with the mart, for the usual limits. "
