@@ -229,7 +229,7 @@ def test_rules_are_told_with_why_not(tables):
     assert "1 did not surely hold up; 1 cannot be told" in told
     rows = listed.rules(tables)
     assert rows["when_held"].to_list()[2] == "Bond plan + Credit card"
-    assert rows["rate_holders"][0] == "25.0 % (17.0 % – 35.0 %), 20 of 80"
+    assert rows["rate_holders"][0] == "25.0 % (16.8–35.5), 20 of 80"
     assert rows["why"].null_count() == 1
 
 

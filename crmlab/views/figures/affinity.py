@@ -51,7 +51,7 @@ def matrix(frame: pl.DataFrame, order: list[str]) -> go.Figure:
         bargap=0,
         dragmode=False,
         hovermode="closest",
-        margin={"l": 8, "r": 40, "t": ROOM - 10, "b": 4},
+        margin={"l": 8, "r": 130, "t": ROOM - 10, "b": 4},
         xaxis=axis(names, side="top", tickangle=-50, tickfont={"size": 11}),
         yaxis=axis(sides, autorange="reversed") | {"range": None},
     )
@@ -79,6 +79,9 @@ def attached(frame: pl.DataFrame, names: dict[str, str], colours: dict[str, str]
     quarters = frame["quarter"].unique().sort().to_list()
     room = timedelta(days=45)
     every = -(-len(quarters) // 9)
+    # Intervals of a handful of customers reach far up; they may leave the picture so that the others can be seen.
+    seen = frame.filter(pl.col("n") >= SMALL)
+    most = max((seen if seen.height else frame)["upper"].max(), 0.001) * 1.1
     return theme.figure(
         HEIGHT,
         traces,
@@ -90,7 +93,11 @@ def attached(frame: pl.DataFrame, names: dict[str, str], colours: dict[str, str]
             "ticktext": [f"Q{(day.month + 2) // 3}<br>{day.year}" for day in quarters[::every]],
             "range": [quarters[0] - room, quarters[-1] + room],
         },
-        yaxis={"tickformat": ".2~%", "rangemode": "tozero", "title": theme.title(word("opportunities.attached_axis"))},
+        yaxis={
+            "tickformat": ".2~%",
+            "range": [-most / 40, most],
+            "title": theme.title(word("opportunities.attached_axis")),
+        },
     )
 
 

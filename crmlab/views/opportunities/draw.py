@@ -50,6 +50,15 @@ def attached(tables: Tables, by: str, product: str | None) -> go.Figure:
     return affinity.attached(rows.filter(pl.col("group").is_in(groups)), names, shades)
 
 
+def taken_most(tables: Tables) -> list[str]:
+    """The products, those taken most first."""
+    found = tables.mart.page("attach_rates")
+    if not found.width:
+        return []
+    taken = found.filter(pl.col("by") == "kind").group_by("item").agg(pl.col("n_taken").sum())
+    return taken.sort("n_taken", "item", descending=[True, False])["item"].to_list()
+
+
 def attach_rates(tables: Tables, by: str, product: str | None) -> pl.DataFrame:
     """By quarter and group: n (customer-months without the product), k (took it in their month), rate, lower, upper."""
     found = tables.mart.page("attach_rates")

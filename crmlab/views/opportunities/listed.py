@@ -6,6 +6,7 @@ import ipywidgets
 import polars as pl
 
 from crmlab.views import theme
+from crmlab.views.opportunities.say import between
 from crmlab.views.opportunities.tables import Tables
 from crmlab.views.sight import Asked, Sight
 from crmlab.views.widgets import Column, Table, table
@@ -22,7 +23,7 @@ OCCASIONS = [
     Column("on", "date"), Column("until", "date"), Column("amount_event", "money"), Column("detail"),
 ]  # fmt: skip
 RULES = [
-    Column("when_held", "prose"), Column("then_taken"), Column("kinds_of"), Column("lift_found"),
+    Column("when_held"), Column("then_taken"), Column("kinds_of"), Column("lift_found"),
     Column("rate_holders"), Column("rate_others"), Column("points_more"), Column("chance"),
     Column("rule_verdict", "named"), Column("why", "prose"),
 ]  # fmt: skip
@@ -92,14 +93,13 @@ def _rule(row: dict) -> dict[str, str | None]:
     more = None
     if row["difference"] is not None:
         more = f"{points('difference')} ({points('difference_lower')} – {points('difference_upper')})"
-    ends = "" if row["lower"] is None else f" ({theme.share(row['lower'])} – {theme.share(row['upper'])})"
     return {
         "when_held": " + ".join(row["antecedent"]),
         "then_taken": row["consequent"],
         "kinds_of": ", ".join(named("kind", one) for one in row["kinds"]),
         "lift_found": f"{row['lift']:.2f} ({theme.whole(row['n_both'])})",
-        "rate_holders": f"{theme.share(row['rate'])}{ends}, {_of(row['n_taken'], row['n'])}",
-        "rate_others": f"{theme.share(row['others_rate'])}, {_of(row['n_others_taken'], row['n_others'])}",
+        "rate_holders": _told(row["n_taken"], row["n"]),
+        "rate_others": _told(row["n_others_taken"], row["n_others"]),
         "points_more": more,
         "chance": None if row["q"] is None else f"{row['q']:.3f}",
         "rule_verdict": row["verdict"],
@@ -107,5 +107,11 @@ def _rule(row: dict) -> dict[str, str | None]:
     }
 
 
-def _of(k: int | None, n: int | None) -> str:
-    return word("opportunities.taken_of", n_taken=theme.whole(k), n=theme.whole(n))
+def _told(k: int, n: int) -> str:
+    """A rate with its interval, and of how many."""
+    if not n:
+        return word("opportunities.taken_of", n_taken=0, n=0)
+    lower, upper = (f"{end * 100:.1f}" for end in between(k, n))
+    return f"{theme.share(k / n)} ({lower}–{upper}), " + word(
+        "opportunities.taken_of", n_taken=theme.whole(k), n=theme.whole(n)
+    )

@@ -5,6 +5,7 @@ from html import escape
 import polars as pl
 
 from crmlab.views import theme
+from crmlab.views.opportunities.say import between
 from crmlab.views.opportunities.tables import Tables
 from crmlab.views.parts import small_table
 from crmlab.views.words import named, word
@@ -96,7 +97,16 @@ def _sizes(row: dict) -> str:
 
 
 def _sides(tables: Tables, row: dict) -> tuple[str, str]:
-    return _amount(tables, row, row["of_offered"]), _amount(tables, row, row["of_control"])
+    return tuple(_side(tables, row, side) for side in ("offered", "control"))
+
+
+def _side(tables: Tables, row: dict, side: str) -> str:
+    rate, n = row[f"of_{side}"], row[f"n_{side}"]
+    told = _amount(tables, row, rate)
+    if rate is None or row["outcome"] != "response":
+        return told
+    lower, upper = (f"{end * 100:.1f}" for end in between(round(rate * n), n))
+    return f"{told} <small>{lower}–{upper}</small>"
 
 
 def _difference(tables: Tables, row: dict, of: str) -> str:

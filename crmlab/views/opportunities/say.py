@@ -4,6 +4,7 @@ from html import escape
 
 import polars as pl
 
+from crmlab.measures.uncertainty import wilson
 from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.opportunities.tables import Tables
@@ -140,7 +141,7 @@ def choices(tables: Tables) -> str:
     order = pl.col("used") == "popularity"
     rows = [
         (escape(tables.products.get(row["product_id"], row["product_id"])), named("way", row["used"]),
-         *_tested(tested.get(row["product_id"])), escape(row["why"]))
+         *_tested(tables, tested.get(row["product_id"])), escape(row["why"]))
         for row in found.sort(order, "product_id").iter_rows(named=True)
     ]  # fmt: skip
     head = [word(f"opportunities.choice_{one}") for one in ("product", "used", "n", "told", "came", "off", "why")]
@@ -205,6 +206,20 @@ def rate(row: dict) -> str:
     return f'<span class="is-whole">{theme.share(row["rate"])} <small>{ends}</small></span>'
 
 
+def between(k: int, n: float) -> tuple[float, float]:
+    """The 95 % interval of a rate of `k` in `n` (Wilson).
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in between(5, 10)]
+    [0.24, 0.76]
+    """
+    ends = pl.DataFrame({"k": [float(k)], "n": [float(n)]}).select(
+        **dict(zip(("lower", "upper"), wilson(pl.col("k"), pl.col("n")), strict=True))
+    )
+    return ends.row(0)
+
+
 def target(tables: Tables, name: str) -> str:
     """What a life event leads to, as it stands in a sentence."""
     told = named("target", name)
@@ -225,13 +240,17 @@ def _ranked(row: dict | None) -> str:
     return "–" if row is None else rate(row | {"rate": row["share"]})
 
 
-def _tested(row: dict | None) -> tuple[str, ...]:
+def _tested(tables: Tables, row: dict | None) -> tuple[str, ...]:
     """How often it was taken when tried, what was told, what came, and how far the two were apart."""
     if row is None:
         return ("–",) * 4
     took = word("opportunities.taken_of", n_taken=theme.whole(row["n_taken"]), n=theme.whole(row["n"]))
     off = "–" if row["ici"] is None else theme.points(row["ici"]).lstrip("+")
-    return took, _fine(row["told"]), _fine(row["rate"]), off
+    # Who takes it once is counted in each month before; an interval may count them once only, among as many fewer.
+    months = row["n_taken"] / row["n_takers"] if row["n_takers"] else tables.horizon
+    lower, upper = between(row["n_takers"], row["n"] / months)
+    came = f"{_fine(row['rate'])} <small>{lower * 100:.2f}–{upper * 100:.2f} %</small>"
+    return tuple(f'<span class="is-whole">{one}</span>' for one in (took, _fine(row["told"]), came, off))
 
 
 def _fine(share: float | None) -> str:

@@ -27,8 +27,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     asked = {**terms, **chosen, "n_lists": issued}
     kind = {"kind": chosen["kind"]}
     by = choice("opportunities.by", [(word(f"opportunities.by_{one}"), one) for one in BYS])
-    items = mart.page("attach_rates")["item"].unique().sort().to_list() if mart.page("attach_rates").width else []
-    product = choice("opportunities.product", [(one, one) for one in items])
+    product = choice("opportunities.product", [(one, one) for one in draw.taken_most(tables)])
     campaign = choice("opportunities.campaign", past.names(tables))
 
     def figure(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
@@ -67,7 +66,8 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
 
     def trust(sight: Sight) -> list[ipywidgets.Widget]:
         return [
-            block("crmlab-even", _titled("trust", said(say.trusted, sight)), _titled("gains", figure("gains", sight))),
+            _titled("trust", said(say.trusted, sight)),
+            _titled("gains", figure("gains", sight)),
             _titled("choices", said(say.choices, sight)),
         ]
 
