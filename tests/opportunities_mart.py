@@ -145,7 +145,8 @@ def _taking(rng: np.random.Generator) -> dict[str, pl.DataFrame]:
         for one, used in zip(PRODUCTS, ["popularity", "popularity", "hazards", "popularity", "hazards"], strict=True)
     ]  # fmt: skip
     products = [
-        {"product_id": one, "method": way, "n": 900, "n_taken": 9, "n_takers": 3, "rate": 0.01, "told": 0.012, "ici": 0.002}
+        {"product_id": one, "method": way, "n": 900, "n_taken": 9, "n_takers": 3, "rate": 0.01, "told": 0.012,
+         "ici": 0.002}
         for one in PRODUCTS for way in WAYS
     ]  # fmt: skip
     sentence = "A list of the likeliest 5 % of pairs held 57%, and 33% by popularity alone: better."

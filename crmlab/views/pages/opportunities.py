@@ -98,10 +98,10 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         title.add_class("crmlab-title"),
         block("crmlab-filters", *chosen.values(), live(partial(say.count, tables), **chosen)),
         later(1000, now, is_seen=True),
-        later(900, build),
+        later(680, build),
         later(800, events),
-        later(900, trust),
-        later(1500, together),
+        later(1300, trust),
+        later(1800, together),
         later(1000, done),
     )
 
