@@ -106,7 +106,7 @@ def _line(rows: pl.DataFrame, name: str, colour: str, days: float) -> dict:
     faint = [theme.FAINT if n < SMALL else colour for n in rows["n"]]
     return {
         "type": "scatter",
-        "mode": "lines+markers",
+        "mode": "lines+markers" if rows["n"].max() >= SMALL else "markers",
         "x": (rows["quarter"] + timedelta(days=round(days))).to_list(),
         "y": rows["rate"].to_list(),
         "name": name,

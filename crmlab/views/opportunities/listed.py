@@ -23,9 +23,9 @@ OCCASIONS = [
     Column("on", "date"), Column("until", "date"), Column("amount_event", "money"), Column("detail"),
 ]  # fmt: skip
 RULES = [
-    Column("when_held"), Column("then_taken"), Column("kinds_of"), Column("lift_found"),
-    Column("rate_holders"), Column("rate_others"), Column("points_more"), Column("chance"),
-    Column("rule_verdict", "named"), Column("why", "prose"),
+    Column("when_held"), Column("then_taken"), Column("rule_verdict", "named"), Column("points_more"),
+    Column("rate_holders"), Column("rate_others"), Column("chance"), Column("why", "prose"),
+    Column("lift_found"), Column("kinds_of"),
 ]  # fmt: skip
 
 
