@@ -78,7 +78,8 @@ def _attach_rates(known: Known) -> pl.DataFrame:
     months = [month for month in months if month <= known.bank.as_of]
     segment = known.paths.segment.select("customer_id", "month", pl.col("segment").cast(TEXT))
     ways = {"kind": crosssell.attached(known.holdings, months)}
-    ways["segment"] = crosssell.attached(known.holdings, months, "segment", standing=segment)
+    if segment.height:  # nobody has one before there is enough history
+        ways["segment"] = crosssell.attached(known.holdings, months, "segment", standing=segment)
     return pl.concat(
         found.select("month", pl.lit(by).alias("by"), pl.col(by).cast(TEXT).alias("group"), pl.exclude("month", by))
         for by, found in ways.items()
