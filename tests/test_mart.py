@@ -476,7 +476,7 @@ def broken(mart: Path, case: str) -> None:
         case "manifest of something else":
             manifest.write_text("[1, 2]", "utf-8")
         case "another format":
-            manifest.write_text(text.replace('"format": 4', '"format": 5'), "utf-8")
+            manifest.write_text(text.replace('"format": 5', '"format": 6'), "utf-8")
 
 
 UNUSABLE = {
@@ -488,7 +488,7 @@ UNUSABLE = {
     "torn manifest": "cannot be read. Build it again",
     "empty manifest": "cannot be read. Build it again",
     "manifest of something else": "cannot be read. Build it again",
-    "another format": "is of format 5, this crmlab reads format 4. Build it again",
+    "another format": "is of format 6, this crmlab reads format 5. Build it again",
 }
 
 

@@ -75,7 +75,9 @@ def _products(bank: Bank) -> pl.DataFrame:
 def _attach_rates(known: Known) -> pl.DataFrame:
     """Who took what month by month, by kind and by the segment of the month before."""
     months = known.standing["month"].unique().sort().tail(TOLD).to_list()
-    months = [month for month in months if month <= known.bank.as_of]
+    months = [month for month in months if month <= known.bank.as_of and _is_held(known.holdings, month)]
+    if not months:
+        return pl.DataFrame()
     segment = known.paths.segment.select("customer_id", "month", pl.col("segment").cast(TEXT))
     ways = {"kind": crosssell.attached(known.holdings, months)}
     if segment.height:  # nobody has one before there is enough history
@@ -84,6 +86,12 @@ def _attach_rates(known: Known) -> pl.DataFrame:
         found.select("month", pl.lit(by).alias("by"), pl.col(by).cast(TEXT).alias("group"), pl.exclude("month", by))
         for by, found in ways.items()
     )
+
+
+def _is_held(holdings: pl.DataFrame, month: date) -> bool:
+    """Whether anybody held anything before the month began: else nobody can be asked what they took."""
+    eve = month.replace(day=1) - timedelta(1)
+    return not holdings.filter(pl.col("opened_on") <= eve, (pl.col("closed_on") > eve).fill_null(True)).is_empty()
 
 
 def _led_to(known: Known, products: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], dict[str, str]]:
