@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -186,6 +188,22 @@ def test_two_builds_of_the_same_input_give_the_same_bytes(sample_bank, sample, t
     again = crm.mart.open(tmp_path / "mart")
     assert again.folder.name == sample.folder.name
     assert content(again.folder) == content(sample.folder)
+
+
+def test_bits_beyond_the_last_row_leave_no_trace():
+    packed = import_module("crmlab.mart.build")._packed
+
+    def written(beyond: int) -> bytes:
+        known = pa.py_buffer(bytes([0b00000111, 0b00000010 | beyond]))
+        rows = pl.from_arrow(pa.table({
+            "amount": pa.Array.from_buffers(pa.int64(), 10, [known, pa.py_buffer(bytes(80))]),
+            "is_known": pa.Array.from_buffers(pa.bool_(), 10, [None, known]),
+        }))  # fmt: skip
+        into = io.BytesIO()
+        packed(rows).write_ipc(into, compression="uncompressed")
+        return into.getvalue()
+
+    assert written(0b11111100) == written(0)
 
 
 def test_building_again_changes_nothing_and_another_day_or_rule_stands_beside(extracts, mart, tmp_path):

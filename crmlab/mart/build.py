@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from crmlab import panel
 from crmlab import policy as rules
@@ -175,8 +176,13 @@ def _written(folder: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
 
 
 def _packed(table: pl.DataFrame) -> pl.DataFrame:
-    """The same rows, texts laid end to end; else the bytes would tell how many threads had put them together."""
-    return pl.from_arrow(table.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    """The same rows, texts laid end to end; else the bytes would tell how many threads had put them together.
+
+    So would bits beyond the last row, which Polars leaves as they fell: a copy by Arrow has them 0.
+    """
+    laid = table.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    columns = [pa.concat_arrays(column.chunks) if column.num_chunks else column for column in laid.columns]
+    return pl.from_arrow(pa.table(columns, schema=laid.schema))
 
 
 def _accounts(bank: Bank) -> pl.DataFrame:
