@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmlab.measures import uncertainty
 
@@ -143,3 +144,16 @@ def test_delta_at_its_edges(one, other, expected):
     mine, theirs = pl.Series(one, dtype=dtype), pl.Series(other, dtype=dtype)
     assert uncertainty.cliff_delta(mine, theirs) == expected
     assert uncertainty.cliff_delta(mine.sort(), theirs.sort(nulls_last=True)) == expected
+
+
+@given(st.lists(st.none() | st.floats(0, 1), max_size=12))
+@SOME
+def test_false_discovery_rates_against_scipy(p):
+    """Of the whole, and of families side by side; what was not tested counts for none."""
+    rows = pl.DataFrame({"p": p, "of": "a"}, {"p": pl.Float64, "of": pl.String})
+    rows = rows.vstack(pl.DataFrame({"p": [0.04, 0.5], "of": "b"}))
+    told = rows.with_columns(uncertainty.discovery_rates(pl.col("p")).over("of"))
+    known = rows.filter(pl.col("of") == "a", pl.col("p").is_not_null())["p"].to_list()
+    expected = iter(stats.false_discovery_control(known)) if known else iter(())
+    assert told["p"][:-2].to_list() == [None if one is None else pytest.approx(next(expected)) for one in p]
+    assert told["p"][-2:].to_list() == [0.08, 0.5]

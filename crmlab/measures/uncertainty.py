@@ -71,6 +71,33 @@ def difference(k1: pl.Expr, n1: pl.Expr, k2: pl.Expr, n2: pl.Expr) -> tuple[pl.E
     return (middle - down).clip(-1, 1).alias("lower"), (middle + up).clip(-1, 1).alias("upper")
 
 
+def discovery_rates(p: pl.Expr) -> pl.Expr:
+    """The false discovery rate at which each of several p-values would be told (Benjamini and Hochberg 1995).
+
+    Who tells all whose rate is at most 0.05 is wrong, over many such families, in 5 of 100 that are told: of tests
+    that do not depend on each other, or that lean the same way.
+
+    Parameters
+    ----------
+    p
+        The p-values of one family; null: not tested, which counts for none.
+
+    Returns
+    -------
+    pl.Expr
+        0 to 1, not below `p`; null where that is.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"p": [0.01, 0.04, None, 0.03, 0.2]})
+    >>> rows.select(discovery_rates(pl.col("p")).round(4)).to_series().to_list()
+    [0.04, 0.0533, None, 0.0533, 0.2]
+    """
+    n = p.count()
+    rates = (p.drop_nulls().sort(descending=True) * n / (n - pl.int_range(n))).cum_min()
+    return rates.gather(p.rank("ordinal", descending=True) - 1)
+
+
 def cohen_h(p1: pl.Expr, p2: pl.Expr) -> pl.Expr:
     """How far apart two rates are (Cohen's h): ``2 asin √p1 − 2 asin √p2``, positive where the first is higher.
 

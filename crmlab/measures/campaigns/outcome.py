@@ -9,7 +9,7 @@ import polars as pl
 from crmlab.errors import InputError
 from crmlab.measures.campaigns.effect import POWER, UNKNOWN, Effect, adjusted, detectable, means, rank_p, rates_p
 from crmlab.measures.given import finite, in_order, named, required
-from crmlab.measures.uncertainty import Z, difference
+from crmlab.measures.uncertainty import Z, difference, discovery_rates
 
 OUTCOMES = ["response", "money"]
 VERDICTS = ["not yet", "cannot tell", "better", "worse"]
@@ -134,12 +134,7 @@ def by_segment(
     is_rate = pl.when(pl.col("outcome") == "response")
     told = told.with_columns(lower=is_rate.then(lower).otherwise("lower"), upper=is_rate.then(upper).otherwise("upper"))
     key = ["campaign_id", "outcome"]
-    told = (
-        told.sort("p", descending=True, nulls_last=True, maintain_order=True)
-        .with_columns(order=pl.col("p").count().over(key) - pl.int_range(pl.len()).over(key))
-        .with_columns(raised=pl.col("p") * pl.col("p").count().over(key) / pl.col("order"))
-        .with_columns(p_adjusted=pl.col("raised").cum_min().over(key))
-    )
+    told = told.with_columns(p_adjusted=discovery_rates(pl.col("p")).over(key))
     return _judged(told, as_of, "p_adjusted").select(
         "campaign_id", "outcome", by, "n_offered", "n_control", *NUMBERS, "p", "p_adjusted", "verdict", "why"
     ).sort(*key, by, nulls_last=True)  # fmt: skip

@@ -16,9 +16,9 @@ import polars as pl
 from crmlab.errors import InputError
 from crmlab.measures.crosssell.affinity import baskets
 from crmlab.measures.crosssell.association import rules
-from crmlab.measures.crosssell.stratified import Compared, compared, discovery_rates
+from crmlab.measures.crosssell.stratified import Compared, compared
 from crmlab.measures.given import in_order, named
-from crmlab.measures.uncertainty import wilson
+from crmlab.measures.uncertainty import discovery_rates, wilson
 from crmlab.policy import Policy
 
 LEAST = 20  # customers on either side, below which nothing is said; as many hold both sides where a rule is found
@@ -270,16 +270,14 @@ def _falls_short(against: dict[tuple[str, ...], Compared]) -> str | None:
 
 def _judged(rows: list[dict], rate: float) -> pl.DataFrame:
     found = pl.DataFrame([dict.fromkeys(SCHEMA) | row for row in rows], schema=SCHEMA, orient="row")
-    tested = found["p"].is_not_null()
-    q = np.full(len(found), np.nan)
-    q[tested.to_numpy()] = discovery_rates(found["p"].drop_nulls().to_numpy())
+    tested = pl.col("p").is_not_null()
     is_confirmed = tested & (pl.col("q") <= rate) & pl.col("why").is_null()
     by_chance = pl.lit("may be chance, with so many rules tested")
     why = pl.when(tested & ~pl.col("is_confirmed")).then(pl.coalesce("why", by_chance)).otherwise("why")
     verdict = pl.when("is_confirmed").then(pl.lit(VERDICTS[0])).otherwise(pl.lit(VERDICTS[1])).cast(SCHEMA["verdict"])
     n, k, n_others = pl.col("n"), pl.col("n_taken"), pl.col("n_others")
     return (
-        found.with_columns(q=pl.Series(q).fill_nan(None))
+        found.with_columns(q=discovery_rates(pl.col("p")))
         .with_columns(is_confirmed=is_confirmed.fill_null(False))
         .with_columns(
             pl.coalesce("verdict", verdict), why.alias("why"), pl.when(n > 0).then(k / n).alias("rate"), *wilson(k, n),

@@ -62,21 +62,6 @@ def compared(k1: np.ndarray, n1: np.ndarray, k0: np.ndarray, n0: np.ndarray) -> 
     return Compared(*counts, _p(k1, n1, k0, n0), *_difference(k1, n1, k0, n0), *_ratio(k1, n1, k0, n0))
 
 
-def discovery_rates(p: np.ndarray) -> np.ndarray:
-    """The false discovery rate at which each of several p-values would be told (Benjamini and Hochberg 1995).
-
-    Examples
-    --------
-    >>> discovery_rates(np.array([0.01, 0.04, 0.03, 0.2])).round(4).tolist()
-    [0.04, 0.0533, 0.0533, 0.2]
-    """
-    order = np.argsort(p)[::-1]
-    rates = np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1)) if len(p) else p
-    found = np.empty(len(p))
-    found[order] = rates
-    return found
-
-
 def _difference(k1: np.ndarray, n1: np.ndarray, k0: np.ndarray, n0: np.ndarray) -> tuple[float, float, float]:
     n = n1 + n0
     weight = (n1 * n0 / n).sum()
