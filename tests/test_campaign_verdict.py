@@ -118,6 +118,19 @@ def test_what_could_be_seen_is_seen_four_times_in_five():
     assert pl.select(detectable(pl.lit(5), pl.lit(0), pl.lit(0.1))).item() is None
 
 
+@pytest.mark.parametrize(
+    ("n", "rate", "rise"),
+    [
+        (74, 0.9, 0.1), (73, 0.9, None),  # of 0.9 to 1 power.prop.test of R says that it takes 74 at least
+        (686, 0.1, 0.05), (20, 0.0, 0.312), (10_000, 0.0, 0.0008), (9, 1.0, None),
+    ],
+)  # fmt: skip
+def test_the_least_rise_is_the_one_that_groups_of_this_size_show(n, rate, rise):
+    """Of none that would do it anyway, too, and where nearly all would."""
+    found = pl.select(detectable(pl.lit(n), pl.lit(n), pl.lit(rate))).item()
+    assert found == (rise and pytest.approx(rise, rel=0.03))
+
+
 BASE = campaign(400, 80, 11, lift=0.3)
 
 

@@ -155,13 +155,21 @@ def _least_rise(given: pl.Series) -> pl.Series:
     n1, n0, rate = (column.to_numpy() for column in given.struct.unnest())
     can_be = (n1 > 0) & (n0 > 0) & (rate >= 0) & (rate <= 1)
     n1, n0, rate = (np.where(can_be, one, 0.5) for one in (n1, n0, rate))
-    rise = np.zeros(len(rate))
-    for _ in range(40):  # each step comes closer: the error depends on the rise only a little
-        raised = np.minimum(rate + rise, 1)
-        mean = (n1 * raised + n0 * rate) / (n1 + n0)
-        by_chance = np.sqrt(mean * (1 - mean) * (1 / n1 + 1 / n0))
-        rise = Z * by_chance + POWER * np.sqrt(raised * (1 - raised) / n1 + rate * (1 - rate) / n0)
-    return pl.Series(np.where(can_be & (rate + rise < 1), rise, np.nan)).fill_nan(None)
+    low, high = np.zeros(len(rate)), 1 - rate
+    for _ in range(50):  # halved so often nothing is left of it
+        rise = (low + high) / 2
+        is_seen = rise >= _seen(rise, n1, n0, rate)
+        low, high = np.where(is_seen, low, rise), np.where(is_seen, rise, high)
+    # The end itself is left out: where it takes everybody, no rise would be seen for sure.
+    return pl.Series(np.where(can_be & (high < 1 - rate), high, np.nan)).fill_nan(None)
+
+
+def _seen(rise: np.ndarray, n1: np.ndarray, n0: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """How large a rise has to be to be seen, were the spread that of this one."""
+    raised = rate + rise
+    mean = (n1 * raised + n0 * rate) / (n1 + n0)
+    by_chance = np.sqrt(mean * (1 - mean) * (1 / n1 + 1 / n0))
+    return Z * by_chance + POWER * np.sqrt(raised * (1 - raised) / n1 + rate * (1 - rate) / n0)
 
 
 def _told(difference: float, error: float, degrees: float) -> Effect:
