@@ -2,6 +2,7 @@
 
 from crmlab.policy.departing import CAUSES, Churn, Leaving, LifeValue, Worklist
 from crmlab.policy.known import KINDS, LINES
+from crmlab.policy.managing import Duty, Managing, PayPlan
 from crmlab.policy.offering import EXCLUSIONS, Campaigns, CrossSell, Eligibility, Trigger
 from crmlab.policy.parse import load
 from crmlab.policy.rules import (
@@ -33,11 +34,13 @@ from crmlab.policy.rules import (
     Segmentation,
     TierRule,
 )
+from crmlab.policy.scoring import MEASURES, Entry, Line, Scorecard, ScoreRule
 
 __all__ = [
     "CAUSES", "CHANNELS", "CLASSES", "ENTRY_KINDS", "EXCLUSIONS", "FIELDS", "FIVE_GRADES", "GROWTH", "INITIATORS",
-    "KINDS", "LINES", "POINT_BASES", "TIER_VALUES", "WORDS_OF_A_NAME", "ActivityLevel", "Campaigns", "Churn",
-    "Clusters", "Completeness", "Contribution", "CrossSell", "Deviation", "DynamicSegment", "Eligibility", "Funnel",
-    "Groups", "Growth", "Leaving", "Level", "LifeCycle", "LifeValue", "Policy", "Pricing", "Profile", "Segment",
-    "Segmentation", "TierRule", "Trigger", "Worklist", "load",
+    "KINDS", "LINES", "MEASURES", "POINT_BASES", "TIER_VALUES", "WORDS_OF_A_NAME", "ActivityLevel", "Campaigns",
+    "Churn", "Clusters", "Completeness", "Contribution", "CrossSell", "Deviation", "Duty", "DynamicSegment",
+    "Eligibility", "Entry", "Funnel", "Groups", "Growth", "Leaving", "Level", "LifeCycle", "LifeValue", "Line",
+    "Managing", "PayPlan", "Policy", "Pricing", "Profile", "ScoreRule", "Scorecard", "Segment", "Segmentation",
+    "TierRule", "Trigger", "Worklist", "load",
 ]  # fmt: skip

@@ -12,8 +12,10 @@ from crmlab.policy.customers import clusters, funnel, groups, growth, life_cycle
 from crmlab.policy.departing import churn, leaving, life_value, worklist
 from crmlab.policy.earning import contribution, pricing
 from crmlab.policy.known import LINES
+from crmlab.policy.managing import duties, managing, pay
 from crmlab.policy.offering import campaigns, crosssell, eligibility, triggers
 from crmlab.policy.rules import Policy, Segment
+from crmlab.policy.scoring import scorecards
 from crmlab.policy.source import MILLION, Source
 from crmlab.policy.tiering import completeness, tiers
 
@@ -75,6 +77,7 @@ def _policy(source: Source) -> Policy:
     base_currency = source.currency("base_currency")
     base_digits = minor_digits.get(base_currency, 2)
     tier_rules = tiers(source, base_digits)
+    cards = scorecards(source, base_digits)
     return Policy(
         base_currency=base_currency,
         minor_digits=minor_digits,
@@ -108,6 +111,10 @@ def _policy(source: Source) -> Policy:
         triggers=triggers(source, base_digits),
         eligibility=eligibility(source, base_digits),
         campaigns=campaigns(source, base_digits),
+        managing=managing(source, base_digits),
+        duties=duties(source, tuple(level.name for level in tier_rules[0].levels)),
+        scorecards=cards,
+        pay=pay(source, cards, base_digits),
         hash=hashlib.sha256(json.dumps(source.rules, sort_keys=True, default=str).encode()).hexdigest(),
     )
 

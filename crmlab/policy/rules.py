@@ -5,7 +5,9 @@ from decimal import Decimal
 from itertools import product
 
 from crmlab.policy.departing import Churn, Leaving, LifeValue, Worklist
+from crmlab.policy.managing import Duty, Managing, PayPlan
 from crmlab.policy.offering import Campaigns, CrossSell, Eligibility, Trigger
+from crmlab.policy.scoring import Scorecard
 
 ENTRY_KINDS = (
     "payment", "card", "cash", "transfer", "salary", "own_transfer", "principal", "interest", "fee", "reversal",
@@ -257,6 +259,10 @@ class Policy:
     triggers: tuple[Trigger, ...]
     eligibility: Eligibility
     campaigns: Campaigns
+    managing: Managing
+    duties: tuple[Duty, ...]
+    scorecards: tuple[Scorecard, ...]
+    pay: tuple[PayPlan, ...]
     hash: str
 
     @property

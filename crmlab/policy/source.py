@@ -97,6 +97,25 @@ class Source:
             raise self.error(path, f"is {self.value(*path)!r}; write at most {digits} digits after the point.")
         return int(amount.to_integral_value(ROUND_HALF_UP))
 
+    def scaled(self, *path: str | int, digits: int, least: int | None = None) -> int:
+        """A number, which may be negative unless `least` says otherwise, in a unit of which `digits` make a whole."""
+        number = self._number(path)
+        if number is None or (least is not None and number < least):
+            bounds = "" if least is None else f" of at least {least}"
+            raise self.error(path, f"is {self.value(*path)!r}; write a number{bounds}.")
+        number = number.scaleb(digits)
+        if number != int(number):
+            asked = f"at most {digits} digits after the point" if digits else "a whole number"
+            raise self.error(path, f"is {self.value(*path)!r}; write {asked}.")
+        return int(number)
+
+    def yes_or_no(self, *path: str | int) -> bool:
+        """True or false."""
+        value = self.value(*path)
+        if not isinstance(value, bool):
+            raise self.error(path, f"is {value!r}; write true or false.")
+        return value
+
     def one_of(self, *path: str | int, known: tuple[str, ...]) -> str:
         """One of fixed words."""
         value = self.value(*path)

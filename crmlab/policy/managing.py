@@ -1,0 +1,106 @@
+"""Whom a customer belongs to, who must speak with whom how often, and what points are paid."""
+
+from dataclasses import dataclass
+
+from crmlab.policy.scoring import POINT_DIGITS, Scorecard, bounds, points_of
+from crmlab.policy.source import Path, Source, named_once, row_of
+
+WHO = ("nominated", "key", "rest")
+BY = ("leader", "middle", "manager")
+PER = ("week", "month", "quarter", "year")
+TWO_BRANCHES = ("larger share", "earlier")
+PAY_KEYS = ("name", "scorecards", "from", "base", "per_point", "most", "bands")
+
+
+@dataclass(frozen=True)
+class Managing:
+    """Rules of whom a customer belongs to, and what counts."""
+
+    protection_days: int  # after a handover, in which what the predecessor had begun is still theirs
+    two_branches: str  # one of the words of TWO_BRANCHES
+    effective_card: int  # minor units: a card counts with a monthly average balance of at least this
+
+
+@dataclass(frozen=True)
+class Duty:
+    """How often somebody must speak with customers."""
+
+    who: tuple[str, ...]  # of WHO, or tiers
+    by: str  # leader, middle or manager
+    times: int
+    per: str  # week, month, quarter or year
+
+
+@dataclass(frozen=True)
+class PayPlan:
+    """What points are paid: by bands, or so much a point beyond a number of them."""
+
+    name: str
+    scorecards: tuple[str, ...]  # empty: all
+    lower: int  # thousandths of a point: below it nothing is paid
+    base: int  # minor units, at `lower`
+    per_point: int  # minor units for each point beyond it
+    most: int | None  # minor units
+    bands: tuple[tuple[int, int], ...]  # from so many points, minor units; in place of the above
+
+
+def managing(source: Source, base_digits: int) -> Managing:
+    """The rules under ``[managing]``, money in minor units of a base currency with so many digits."""
+    top = "managing"
+    return Managing(
+        protection_days=source.whole(top, "protection_days", least=0),
+        two_branches=source.one_of(top, "two_branches", known=TWO_BRANCHES),
+        effective_card=source.minor(top, "effective_card", digits=base_digits),
+    )
+
+
+def duties(source: Source, tiers: tuple[str, ...]) -> tuple[Duty, ...]:
+    """The rules ``[[duties]]``, for tiers of these names; there may be none."""
+    keys = ("who", "by", "times", "per")
+    for n in range(len(source.value("duties"))):
+        row_of(source, ("duties", n), keys, keys)
+    return tuple(
+        Duty(
+            who=source.names("duties", n, "who", known=(*WHO, *tiers)),
+            by=source.one_of("duties", n, "by", known=BY),
+            times=source.whole("duties", n, "times", least=1),
+            per=source.one_of("duties", n, "per", known=PER),
+        )
+        for n in range(len(source.value("duties")))
+    )
+
+
+def pay(source: Source, cards: tuple[Scorecard, ...], base_digits: int) -> tuple[PayPlan, ...]:
+    """The rules ``[[pay]]`` for these scorecards, in the order in which they are tried; money in minor units."""
+    names = tuple(card.name for card in cards)
+    found = tuple(_plan(source, ("pay", n), names, base_digits) for n in range(len(source.value("pay"))))
+    named_once(source, ("pay",), [plan.name for plan in found], "plans")
+    return found
+
+
+def _plan(source: Source, here: Path, names: tuple[str, ...], digits: int) -> PayPlan:
+    given = row_of(source, here, PAY_KEYS, ("name",))
+    cards = source.names(*here, "scorecards", known=names, may_be_empty=True) if "scorecards" in given else ()
+    name = source.text_of(*here, "name")
+    if ("bands" in given) == ("per_point" in given):
+        raise source.error(here, f"give {name} bands or per_point; write one of the two.")
+    money = {
+        key: source.minor(*here, key, digits=digits) if key in given else None for key in ("base", "per_point", "most")
+    }
+    lower = points_of(source, (*here, "from"))
+    if "bands" in given and (lower is not None or money["base"] is not None):
+        raise source.error(here, f"give {name} bands, which say from where on and how much; leave from and base out.")
+    return PayPlan(
+        name=name,
+        scorecards=cards,
+        lower=lower or 0,
+        base=money["base"] or 0,
+        per_point=money["per_point"] or 0,
+        most=money["most"],
+        bands=_bands(source, (*here, "bands"), digits) if "bands" in given else (),
+    )
+
+
+def _bands(source: Source, path: Path, digits: int) -> tuple[tuple[int, int], ...]:
+    pairs = bounds(source, path, "bands", POINT_DIGITS)
+    return tuple((lower, source.minor(*path, n, 1, digits=digits)) for n, (lower, _) in enumerate(pairs))
