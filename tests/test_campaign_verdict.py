@@ -168,6 +168,23 @@ def test_balance_finds_what_differs():
     assert found["is_out"].to_list() == [False, True]
 
 
+def test_groups_with_nothing_in_common_are_out_of_balance():
+    """All of control are of one branch and nobody else is: no rank varies within a group."""
+    rows = BASE.with_columns(branch=pl.col("is_control").cast(pl.Int8), alike=1)
+    assert balance(rows, ["branch", "alike"]).select("apart", "p", "is_out").rows() == [(None, 0, True), (0, 1, False)]
+    assert "differed before the offer, in branch" in verdict(rows, LATER, covariates=["branch"])["why"][0]
+
+
+@pytest.mark.parametrize(
+    "is_taken", [True, False, ~pl.col("is_control"), ~pl.col("is_control") & (pl.col("before") > 900)]
+)
+def test_an_outcome_without_spread_is_not_adjusted(is_taken):
+    """Everybody, nobody, or nobody of control responded: a regression would be sure of what it has not seen."""
+    found = verdict(BASE.with_columns(is_taken=is_taken), LATER, covariates=["before"]).row(0, named=True)
+    assert found["adjusted"] is found["adjusted_lower"] is None
+    assert found["lower"] <= found["difference"] <= found["upper"]
+
+
 def test_bad_rows_are_named():
     with pytest.raises(InputError, match="repeat a campaign_id, customer_id"):
         verdict(BASE.vstack(BASE[:1]), LATER)

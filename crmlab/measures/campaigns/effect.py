@@ -63,7 +63,7 @@ def adjusted(outcome: np.ndarray, is_first: np.ndarray, before: np.ndarray) -> E
     Returns
     -------
     Effect
-        Nothing where a group has too few customers, or no covariate varies.
+        Nothing where a group has too few customers, or all the same outcome, or no covariate varies.
 
     Examples
     --------
@@ -77,6 +77,8 @@ def adjusted(outcome: np.ndarray, is_first: np.ndarray, before: np.ndarray) -> E
     k, fewest = known.shape[1], min(is_first.sum(), (~is_first).sum())
     if not k or fewest < ROWS_A_COVARIATE * k or fewest < k + 3:
         return UNKNOWN
+    if any(np.ptp(outcome[group]) == 0 for group in (is_first, ~is_first)):
+        return UNKNOWN  # what did not vary is not sure for that: 0 of 30 may as well be 1 of 10
     middle = known - known.mean(axis=0)
     at, slopes, spread, degrees = [], [], 0.0, []
     for group in (is_first, ~is_first):
@@ -147,8 +149,12 @@ def rank_p(first: np.ndarray, second: np.ndarray) -> float:
     (True, True)
     """
     ranks = pl.Series(np.concatenate([first, second])).rank().to_numpy()
-    p = means(ranks[: len(first)], ranks[len(first) :]).p
-    return 1.0 if p is None else p
+    first, second = ranks[: len(first)], ranks[len(first) :]
+    p = means(first, second).p
+    if p is not None:
+        return p
+    # Nobody differs from the others of a group: the groups are one and the same, or have nothing in common.
+    return 0.0 if min(len(first), len(second)) > 1 and first[0] != second[0] else 1.0
 
 
 def _least_rise(given: pl.Series) -> pl.Series:

@@ -149,8 +149,9 @@ def balance(rows: pl.DataFrame, covariates: Sequence[str]) -> pl.DataFrame:
     -------
     pl.DataFrame
         campaign_id, covariate, mean_offered, mean_control, apart (difference of the means in standard deviations of a
-        customer; small is below 0.1), p (of the order of values, so no tail decides; 0 to 1), is_out (p times the
-        covariates of the campaign is below 0.001: more than a fair lot does).
+        customer; small is below 0.1; null where the groups differ and nobody within them), p (of the order of values,
+        so no tail decides; 0 to 1), is_out (p times the covariates of the campaign is below 0.001: more than a fair
+        lot does).
 
     Examples
     --------
@@ -171,9 +172,10 @@ def balance(rows: pl.DataFrame, covariates: Sequence[str]) -> pl.DataFrame:
                 continue
             spread = np.sqrt((first.var() + second.var()) / 2)
             gap = first.mean() - second.mean()
+            apart = gap / spread if spread else None if gap else 0.0
             p = rank_p(first, second)
             found.append((
-                of["campaign_id"][0], name, first.mean(), second.mean(), gap / spread if spread else 0.0, p,
+                of["campaign_id"][0], name, first.mean(), second.mean(), apart, p,
                 p * len(covariates) < BROKEN,
             ))  # fmt: skip
     schema = {"campaign_id": rows.schema["campaign_id"], "covariate": pl.String}
