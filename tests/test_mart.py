@@ -25,6 +25,7 @@ import crmlab as crm
 from crmlab import policy
 from crmlab.bank.schema import KNOWN_ON, TABLES, columns
 from crmlab.mart.publish import alone, publish
+from crmlab.measures.churn.causes import TABLE
 from tests import banks
 from tests.banks import account, entry, person
 
@@ -83,6 +84,14 @@ def mart(old, tmp_path) -> Path:
 @pytest.fixture(scope="module")
 def sample(sample_mart) -> crm.mart.Mart:
     return crm.mart.open(sample_mart)
+
+
+@pytest.fixture(scope="module")
+def young(sample_bank, sample, tmp_path_factory) -> crm.mart.Mart:
+    """The mart of the sample bank a year earlier, after half a year of history."""
+    mart = tmp_path_factory.mktemp("young") / "mart"
+    shutil.copytree(sample.folder.parents[1] / "landed", mart / "landed")
+    return crm.build(sample_bank, "2023-06-30", mart)
 
 
 # -- what it holds
@@ -282,12 +291,12 @@ def test_roster_agrees_with_the_last_month_of_trend_and_heads(sample):
     assert roster["loans"].sum() > 0
 
 
-def test_change_of_aum_is_the_difference_of_two_rosters(sample_bank, sample, tmp_path):
-    shutil.copytree(sample.folder.parents[1] / "landed", tmp_path / "mart" / "landed")
-    roster = sample.page("roster").filter(pl.col("since") <= date(2023, 6, 30))
-    for as_of, change in (("2024-05-31", "aum_change_month"), ("2023-06-30", "aum_change_year")):
-        then = crm.build(sample_bank, as_of, tmp_path / "mart").page("roster").select("customer_no", then="aum")
-        both = roster.join(then, on="customer_no")
+def test_change_of_aum_is_the_difference_of_two_rosters(sample_bank, sample, young):
+    month_before = crm.build(sample_bank, "2023-05-31", young.folder.parents[1])
+    pairs = [(young, month_before, "aum_change_month"), (sample, young, "aum_change_year")]
+    for now, then, change in pairs:
+        both = now.page("roster").join(then.page("roster").select("customer_no", then="aum"), on="customer_no")
+        both = both.filter(pl.col("since") <= then.as_of)
         assert both.height > 300
         assert (both["aum"] - both["then"]).equals(both[change])
 
@@ -318,6 +327,12 @@ def test_roster_names_the_manager_and_branch_of_the_extract(sample, sample_bank)
     expected = expected.join(roster, on="customer_id", how="semi").select(columns)
     assert_frame_equal(roster.select(columns), expected, check_row_order=False)
     assert 0 < roster["manager_id"].null_count() < roster.height
+
+
+def test_a_history_too_short_for_a_model_has_the_columns_of_one(young):
+    assert young.manifest["leaving"]["main"] is None
+    assert young.page("hazards").schema == TABLE
+    assert young.page("hazards").is_empty()
 
 
 def test_a_day_inside_a_month_averages_the_days_so_far(extracts, mart):

@@ -5,9 +5,7 @@ from types import SimpleNamespace
 
 import polars as pl
 
-import crmlab as crm
 from crmlab.mart import leaving
-from crmlab.measures.churn.causes import TABLE
 from crmlab.measures.churn.definition import COLUMNS
 
 MONTHS = pl.date_range(date(2023, 1, 1), date(2025, 12, 1), "1mo", eager=True).dt.month_end().to_list()
@@ -58,10 +56,3 @@ def test_a_horizon_that_cannot_tell_stands_beside_one_that_can():
     tables = [pl.DataFrame([{"is_better": told, "difference": of}]) for told, of in ((None, None), (True, 0.1))]
     found = leaving._stacked([{"verdict": table} for table in tables], "verdict")
     assert found.rows() == [(None, None), (True, 0.1)]
-
-
-def test_a_history_too_short_for_a_model_has_the_columns_of_one(sample_bank, tmp_path):
-    mart = crm.build(sample_bank, "2023-09-30", tmp_path)
-    assert mart.manifest["leaving"]["main"] is None
-    assert mart.page("hazards").schema == TABLE
-    assert mart.page("hazards").is_empty()
