@@ -86,6 +86,27 @@ def test_a_small_list_is_the_best_of_all_lists(program):
         assert sketched.value <= worth
 
 
+@settings(max_examples=60, deadline=None)
+@given(programs(), programs())
+def test_no_list_is_worth_more_than_a_preview_says_under_whatever_other_limits(program, other):
+    """Also where a condition that had a price is lifted."""
+    pairs, limits = program
+    try:
+        prices = settle(pairs, limits).prices
+    except InputError:
+        return
+    if (worth := best(pairs, other[1])) is not None:
+        assert preview(pairs, prices, other[1]).bound >= worth - 1e-6
+
+
+def test_a_preview_without_limits_is_the_best_there_is():
+    prices = settle(PAIRS, Limits(budget=450, minutes=60, most=2)).prices
+    assert (prices["price"] > 0).any()
+    found = preview(PAIRS, prices, Limits())
+    assert (found.value, found.bound, found.gap) == (19_000, 19_000, 0)
+    assert (found.chosen["net"] == found.chosen["value"]).all()
+
+
 def test_a_list_and_its_conditions_are_told_in_words():
     found = settle(PAIRS, Limits(budget=450, minutes={"M1": 75, "M2": 480}, most={"W02": 1}))
     assert found.chosen.select("rank", "customer_id", "product_id").rows() == [

@@ -34,7 +34,7 @@ def preview(pairs: pl.DataFrame, prices: pl.DataFrame, limits: Limits) -> Previe
     pairs
         As for `settle`.
     prices
-        condition, name, price: of the last `Settled`.
+        condition, name, price: of the last `Settled`; of a condition that is lifted it counts for nothing.
     limits
         Those to try. Nothing is solved, so it does not matter how far they are from those of the last solve, but the
         gap grows with it.
@@ -62,6 +62,7 @@ def preview(pairs: pl.DataFrame, prices: pl.DataFrame, limits: Limits) -> Previe
     named(prices.columns, ["condition", "name", "price"], "campaigns.preview")
     rows = checked(pairs, "campaigns.preview")
     wanted = conditions(rows, limits)
+    prices = _in_force(prices, wanted)
     priced = worth_after(rows, prices)
     most = bound(priced, prices, wanted)
     left = _ordered(priced, wanted)
@@ -74,6 +75,12 @@ def preview(pairs: pl.DataFrame, prices: pl.DataFrame, limits: Limits) -> Previe
     chosen = taken.sort("at").select(*PAIRS, net=pl.col("value") - pl.col("price"), rank=pl.int_range(1, pl.len() + 1))
     value = int(chosen["value"].sum())
     return Preview(chosen, _short(chosen, wanted), value, most, max(0.0, 1 - value / most) if most > 0 else 0.0)
+
+
+def _in_force(prices: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """What is scarce no more has no price."""
+    key = [pl.col("condition").cast(pl.String), "name"]
+    return prices.with_columns(key[0]).join(wanted.select(key), on=["condition", "name"], how="semi", nulls_equal=True)
 
 
 def _ordered(priced: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
