@@ -39,6 +39,8 @@ def written(folder: Path, n: int = 400, seed: int = 1, is_told: bool = True) -> 
         table.write_ipc(snapshot / "pages" / f"{name}.arrow", compat_level=pl.CompatLevel.oldest())
     opened = people.select("customer_id", product_id=pl.lit("D01"), opened_on=pl.lit(date(2018, 1, 1)))
     opened.write_parquet(snapshot / "accounts.parquet")
+    (snapshot / "standing").mkdir()
+    _standing(people, np.random.default_rng(seed)).write_parquet(snapshot / "standing" / "0.parquet")
     manifest = json.loads((snapshot / "manifest.json").read_text())
     without = {} if is_told else {"next_best": WHY, "led_to": WHY}
     offers = {"without": without, "horizon": 3, "triggers": TRIGGERS}
@@ -72,6 +74,17 @@ def _pages(people: pl.DataFrame, rng: np.random.Generator, is_told: bool) -> dic
         "attach_rates": _attach_rates(rng),
         "followed": _followed(),
         "occasions": _occasions(people, rng),
+        "paths": people.select("customer_id", pl.col("segment").cast(pl.String).alias("segment 2025-05-31")),
+        "offers": pl.DataFrame(
+            schema={
+                "customer_id": pl.Int32,
+                "on": pl.Date,
+                "name": pl.String,
+                "product": pl.String,
+                "responded_on": pl.Date,
+                "opened_on": pl.Date,
+            }
+        ),
         **_past(),
     }
 
@@ -221,6 +234,12 @@ def _occasions(people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
         on=pl.lit(date(2025, 12, 10)), until=pl.lit(date(2026, 1, 9)),
         amount=pl.Series(rng.integers(10**6, 10**7, 60)), detail=pl.lit("× 4.2"),
     )  # fmt: skip
+
+
+def _standing(people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    months = pl.date_range(date(2024, 12, 1), AS_OF, "1mo", eager=True).dt.month_end().alias("month")
+    rows = people.select("customer_id").join(months.to_frame(), how="cross")
+    return rows.with_columns(contribution=pl.Series(rng.integers(1_000, 9_000, rows.height)))
 
 
 def _past() -> dict[str, pl.DataFrame]:

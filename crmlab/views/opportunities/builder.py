@@ -9,7 +9,7 @@ from crmlab.errors import InputError
 from crmlab.views import theme
 from crmlab.views.book import ALL, PUBLIC
 from crmlab.views.opportunities.controls import FREE, Terms
-from crmlab.views.opportunities.say import money
+from crmlab.views.opportunities.say import busy, money
 from crmlab.views.opportunities.solving import Found, Solving
 from crmlab.views.opportunities.tables import Tables
 from crmlab.views.widgets import Column
@@ -101,11 +101,12 @@ def told(tables: Tables, solving: Solving, solved: int, **asked: object) -> str:
         made = shown(tables, solving.found, **asked)
     except InputError as error:
         return f'<p class="crmlab-sentence">{escape(str(error))}</p>'
-    busy = _busy(tables, **asked)
+    _, n_lists, chosen = terms_of(asked)
+    left = busy(tables, n_lists, tables.known_pairs(**chosen))
     if made is None:
         why = tables.without.get("next_best")
         text = word("opportunities.untold", why=escape(why)) if why else word("opportunities.nobody_to_offer")
-        return f'<p class="crmlab-sentence">{text} {busy}</p>'
+        return f'<p class="crmlab-sentence">{text} {left}</p>'
     key = "settled" if made.is_settled else "previewed"
     text = word(
         f"opportunities.{key}",
@@ -121,7 +122,7 @@ def told(tables: Tables, solving: Solving, solved: int, **asked: object) -> str:
         for row in made.short.iter_rows(named=True)
     )
     short = f" {word('opportunities.short_of', parts=short)}" if short else ""
-    return f'<p class="crmlab-verdict">{text}</p><p class="crmlab-reading">{source}{short} {busy}</p>'
+    return f'<p class="crmlab-verdict">{text}</p><p class="crmlab-reading">{source}{short} {left}</p>'
 
 
 def prices(tables: Tables, solving: Solving, solved: int) -> str:
@@ -166,15 +167,6 @@ def _source(tables: Tables, found: Found | None) -> str:
     if found is not None:
         return "settled"
     return "build" if tables.prices().height else "none"
-
-
-def _busy(tables: Tables, **asked: object) -> str:
-    _, n_lists, chosen = terms_of(asked)
-    known = tables.known_pairs(**chosen)
-    if not n_lists or not known.width:
-        return ""
-    n = known.filter(pl.col("customer_no").is_in(tables.busy(n_lists).implode()))["customer_id"].n_unique()
-    return word("opportunities.busy", n=theme.whole(n)) if n else ""
 
 
 def _branch(tables: Tables, branch: str) -> str:

@@ -29,9 +29,9 @@ RULES = [
 ]  # fmt: skip
 
 
-def next_best(tables: Tables, **chosen: str) -> pl.DataFrame:
+def next_best(tables: Tables, n_lists: int = 0, **chosen: str) -> pl.DataFrame:
     """The best offers of each customer, those worth most first."""
-    return tables.next_best(**chosen).select(
+    return tables.next_best(n_lists, **chosen).select(
         "customer_no", "name", "kind", "segment", "branch", "manager", "product", "line", nth="rank",
         probability_taken="probability", amount_year="a_year", amount_expected="value", way="source",
     )  # fmt: skip

@@ -7,7 +7,7 @@ import polars as pl
 from crmlab.measures.uncertainty import wilson
 from crmlab.views import theme
 from crmlab.views.book import ALL
-from crmlab.views.opportunities.tables import Tables
+from crmlab.views.opportunities.tables import BUSY, Tables
 from crmlab.views.parts import small_table
 from crmlab.views.words import named, word
 
@@ -22,20 +22,20 @@ def count(tables: Tables, **chosen: str) -> str:
     return f'<span class="crmlab-count" role="status">{words}</span>'
 
 
-def finding(tables: Tables, **chosen: str) -> str:
+def finding(tables: Tables, n_lists: int = 0, **chosen: str) -> str:
     """How many may be offered something, what they would take; who has had a life event; how far to trust it."""
     if why := tables.without.get("next_best"):
         items = [word("opportunities.untold", why=escape(why))]
         lead = word("opportunities.lead_untold")
     else:
-        lead, items = _lead(tables, **chosen), []
+        lead, items = _lead(tables, n_lists, **chosen), []
     items = [*occasions(tables, **chosen), *items, *verdicts(tables)]
     listed = "".join(f"<li>{one}</li>" for one in items)
     return f'<div class="told"><p>{lead}</p><ul>{listed}</ul></div>'
 
 
-def _lead(tables: Tables, **chosen: str) -> str:
-    rows = tables.next_best(**chosen)
+def _lead(tables: Tables, n_lists: int, **chosen: str) -> str:
+    rows = tables.next_best(n_lists, **chosen)
     if rows.is_empty():
         return word("opportunities.lead_none")
     best = rows.filter(pl.col("rank") == 1)
@@ -148,17 +148,37 @@ def choices(tables: Tables) -> str:
     return small_table(head, rows, "ttnnnnt")
 
 
-def excluded(tables: Tables) -> str:
-    """How many offers are left out by each rule, and how many by it alone."""
+def excluded(tables: Tables, n_lists: int = 0) -> str:
+    """How many offers are left out by each rule, how many by it alone, and how many customers by earlier lists."""
     found = tables.mart.page("excluded")
     if not found.height:
         return f'<p class="crmlab-sentence">{word("opportunities.excluded_untold")}</p>'
     rows = [
-        (escape(row["sentence"]), theme.whole(row["n"]), theme.whole(row["n_only"]), theme.whole(row["n_unknown"]))
-        for row in found.sort("n", descending=True, maintain_order=True).iter_rows(named=True)
-    ]
+        (word(f"excluded.{row['reason']}", days=tables.rules.contact_days),
+         *(theme.whole(row[name]) for name in ("n", "n_only", "n_unknown")))
+        for row in found.filter(pl.col("n") > 0).sort("n", descending=True, maintain_order=True).iter_rows(named=True)
+    ]  # fmt: skip
+    none = [word(f"excluded.{one}", days=tables.rules.contact_days) for one in found.filter(pl.col("n") == 0)["reason"]]
+    told = busy(tables, n_lists, tables.mart.page("roster"))
+    if none:
+        told = f"{told} {word('opportunities.excluded_nobody', rules='; '.join(none))}".strip()
     head = [word(f"opportunities.excluded_{one}") for one in ("reason", "n", "n_only", "n_unknown")]
-    return small_table(head, rows, "tnnn")
+    return f'{small_table(head, rows, "tnnn")}<p class="crmlab-reading">{told}</p>'
+
+
+def busy(tables: Tables, n_lists: int, rows: pl.DataFrame) -> str:
+    """How many of the customers in some rows earlier lists leave out, and why; nothing where they leave out nobody."""
+    if not n_lists or not rows.width:
+        return ""
+    counts = dict(tables.busy(n_lists).join(rows, on="customer_no", how="semi").group_by("why").len().rows())
+    if not counts:
+        return ""
+    parts = [
+        word(f"opportunities.busy_{why}", n=theme.whole(counts[why]), days=tables.rules.contact_days)
+        for why in BUSY
+        if why in counts
+    ]
+    return word("opportunities.busy", n=theme.whole(sum(counts.values())), parts=", ".join(parts))
 
 
 def products_each(tables: Tables, kind: str = ALL) -> str:

@@ -1,5 +1,6 @@
 """The tables of `opportunities` as a reader asks for them."""
 
+from datetime import timedelta
 from functools import lru_cache
 
 import polars as pl
@@ -7,10 +8,11 @@ import polars as pl
 from crmlab.errors import InputError
 from crmlab.mart import ledger
 from crmlab.mart.snapshot import Mart
-from crmlab.measures.campaigns import limits, outcome, sketch
+from crmlab.measures.campaigns import limits, sketch
 from crmlab.measures.churn import worklist
 from crmlab.policy import Campaigns
 from crmlab.views.book import ALL, scope
+from crmlab.views.opportunities.judged import Judged, judged
 
 PRICES = {"condition": pl.String, "name": pl.String, "price": pl.Float64}
 NEXT = {
@@ -18,6 +20,7 @@ NEXT = {
     "manager_id": pl.String, "manager": pl.String, "segment": pl.String, "product": pl.String, "line": pl.String,
     "probability": pl.Float64, "value": pl.Int64, "a_year": pl.Int64, "source": pl.String, "rank": pl.Int64,
 }  # fmt: skip
+BUSY = ("held_out", "listed", "called")  # why somebody is left out by earlier lists, the first that holds
 WHO = ["customer_id", "customer_no", "name", "kind", "branch_id", "branch", "manager_id", "manager", "segment"]
 
 
@@ -73,13 +76,24 @@ class Tables:
         found = self.mart.page("pairs")
         return scope(found, **chosen) if found.width else found
 
-    def busy(self, n_lists: int) -> pl.Series:
-        """The numbers of those whom a list holds out, or who stand on a list of offers that is not read out."""
+    def busy(self, n_lists: int) -> pl.DataFrame:
+        """Whom earlier lists leave out today: customer_no, why (of `BUSY`), a row a customer.
+
+        held_out: as a control group, of calls or offers; listed: on a list of offers that is not read out, or was
+        issued within the days of the contact rule; called: on a list of calls issued within those days.
+        """
         if not n_lists:
-            return pl.Series("customer_no", [], pl.String)
+            return pl.DataFrame(schema={"customer_no": pl.String, "why": pl.String})
         issued, today = self.issued(n_lists), self.mart.as_of
-        asked = issued.filter(pl.col("product_id").is_not_null(), pl.lit(today).is_between("issued_on", "ends_on"))
-        return pl.concat([worklist.held_out(issued, today), asked["customer_no"]]).unique().sort()
+        is_late = pl.col("issued_on") > today - timedelta(self.rules.contact_days)
+        is_offer = pl.col("product_id").is_not_null()
+        parts = {
+            "held_out": worklist.held_out(issued, today),
+            "listed": issued.filter(is_offer & (is_late | (pl.col("ends_on") >= today)))["customer_no"],
+            "called": issued.filter(~is_offer & is_late & ~pl.col("is_control"))["customer_no"],
+        }
+        rows = pl.concat(pl.select(customer_no=who, why=pl.lit(why)) for why, who in parts.items())
+        return rows.unique("customer_no", keep="first", maintain_order=True)
 
     def named(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with the names of branch, manager and product."""
@@ -91,14 +105,14 @@ class Tables:
             if key in rows.columns and what not in rows.columns
         )
 
-    def _next_best(self, **chosen: str) -> pl.DataFrame:
-        """The best offers, the dearest first, with who the customers are (`NEXT`)."""
+    def _next_best(self, n_lists: int = 0, **chosen: str) -> pl.DataFrame:
+        """The best offers to whom no earlier list leaves out, the dearest first, with who they are (`NEXT`)."""
         found = self.mart.page("next_best")
         if not found.width:
             return pl.DataFrame(schema=NEXT)
         rows = found.join(self.mart.page("roster").select(WHO), on="customer_id", how="inner")
         return (
-            scope(rows, **chosen)
+            self._free(scope(rows, **chosen), n_lists)
             .with_columns(pl.col("kind", "segment").cast(pl.String))
             .sort("value", "probability", "customer_id", "rank", descending=[True, True, False, False])
         )
@@ -108,7 +122,11 @@ class Tables:
         rows = self.known_pairs(**chosen)
         if rows.is_empty():
             return rows
-        return limits.led(rows.filter(~pl.col("customer_no").is_in(self.busy(n_lists).implode())))
+        return limits.led(self._free(rows, n_lists))
+
+    def _free(self, rows: pl.DataFrame, n_lists: int) -> pl.DataFrame:
+        """The rows of those whom no earlier list leaves out."""
+        return rows.join(self.busy(n_lists), on="customer_no", how="anti", maintain_order="left") if n_lists else rows
 
     def _preview(self, n_lists: int, terms: tuple, prices: tuple, **chosen: str) -> sketch.Preview | None:
         """About the list of these `controls.Terms`, from prices (rows of `PRICES`); None where nobody is left."""
@@ -121,25 +139,6 @@ class Tables:
     def _issued(self, n_lists: int) -> pl.DataFrame:
         return ledger.issued(self.root)
 
-    def _judged(self, n_lists: int) -> pl.DataFrame:
-        """What lists of offers in the ledger did (`campaigns.verdict`), by what the customers opened until read-out."""
-        issued = self.issued(n_lists).filter(pl.col("product_id").is_not_null())
-        if issued.is_empty():
-            return pl.DataFrame()
-        people = self.mart.page("people").select("customer_no", "customer_id")
-        rows = issued.join(people, on="customer_no").select(
-            "customer_id", "is_control", "read_out_on", "product_id", "name", campaign_id="list_id",
-            offered_on="issued_on",
-        )  # fmt: skip
-        opened = self.mart.accounts.select("customer_id", "product_id", "opened_on").collect()
-        offered = self.mart.events.filter(pl.col("kind").cast(pl.String) == "offer").select("customer_id", "on")
-        key = ["campaign_id", "customer_id"]
-        is_then = pl.col("on") > pl.col("offered_on"), pl.col("on") <= pl.col("read_out_on")
-        taken = rows.join(opened.rename({"opened_on": "on"}), on=["customer_id", "product_id"]).filter(*is_then)
-        treated = rows.filter("is_control").join(offered.collect(), on="customer_id").filter(*is_then)
-        marks = {"is_taken": taken, "is_treated": treated}
-        for mark, found in marks.items():
-            known = found.select(key).unique().with_columns(pl.lit(True).alias(mark))
-            rows = rows.join(known, on=key, how="left").with_columns(pl.col(mark).fill_null(False))
-        told = outcome.verdict(rows.drop("product_id"), self.mart.as_of)
-        return told.with_columns(pl.col("outcome", "verdict").cast(pl.String))
+    def _judged(self, n_lists: int) -> Judged:
+        """What the lists of offers in the ledger did."""
+        return judged(self.mart, self.issued(n_lists), ledger.lists(self.root))

@@ -28,7 +28,6 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     kind = {"kind": chosen["kind"]}
     by = choice("opportunities.by", [(word(f"opportunities.by_{one}"), one) for one in BYS])
     product = choice("opportunities.product", [(one, one) for one in draw.taken_most(tables)])
-    campaign = choice("opportunities.campaign", past.names(tables))
 
     def figure(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
         return _shown(partial(getattr(draw, name), tables), sight, word(f"opportunities.{name}_title"), **controls)
@@ -39,10 +38,10 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     rows = partial(listed.rows_of, tables)
 
     def now(sight: Sight) -> list[ipywidgets.Widget]:
-        out = said(say.excluded, sight)
+        out, free = said(say.excluded, sight, n_lists=issued), {**chosen, "n_lists": issued}
         return [
-            block("crmlab-lead", said(say.finding, sight, **chosen)),
-            _titled("next_best", rows("next_best", sight, reader.open, **chosen), horizon=tables.horizon),
+            block("crmlab-lead", said(say.finding, sight, **free)),
+            _titled("next_best", rows("next_best", sight, reader.open, **free), horizon=tables.horizon),
             _titled("excluded", out),
         ]
 
@@ -85,11 +84,12 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         ]
 
     def done(sight: Sight) -> list[ipywidgets.Widget]:
-        segments = said(past.by_segment, sight, campaign=campaign)
+        campaign = choice("opportunities.campaign", past.names(tables, issued.value))
+        segments = said(past.by_segment, sight, campaign=campaign, n_lists=issued)
         return [
+            _titled("issued", said(past.issued, sight, n_lists=issued), days=tables.rules.read_out_days),
             _titled("past", said(past.summary, sight), said(past.campaigns, sight)),
             _titled("by_segment", block("crmlab-pickers", campaign), segments),
-            _titled("issued", said(past.issued, sight, n_lists=issued)),
         ]
 
     title = ipywidgets.HTML(f"<h1>{word('opportunities.title')}</h1><p>{word('opportunities.decides')}</p>")
