@@ -1,0 +1,30 @@
+"""What managers add: whose book it is, what of it was handed to them, what is theirs, and what it is paid.
+
+``managers.scores`` what each rule gives whom · ``managers.told`` the same in words · ``managers.totals`` points and
+lines · ``managers.paid`` what points are paid · ``managers.moved`` who moves when the rules do ·
+``managers.assessment`` who is above what the book would yield anyway, and how sure that is ·
+``managers.target_audit`` whether achievement follows the book handed over.
+"""
+
+from importlib import import_module
+
+_CONTENTS = {
+    "scoring": ("scores", "totals"),
+    "sentences": ("told",),
+    "pay": ("paid",),
+    "whatif": ("altered", "moved", "outcome", "retargeted", "reweighted"),
+    "expected": ("expectation",),
+    "shrinkage": ("shrunk",),
+}
+_ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}
+__all__ = sorted(_ROOMS)  # loaded when first named: a page needs points and no expectation
+
+
+def __getattr__(name: str):
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'crmlab.measures.managers' has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

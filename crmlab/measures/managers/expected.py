@@ -1,0 +1,185 @@
+"""What each manager's book would yield anywhere: indirect standardisation, every manager against all the others."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import mul
+
+import polars as pl
+
+from crmlab.errors import InputError
+from crmlab.measures.given import finite, in_64_bits, required
+
+KINDS = ("rate", "amount")
+LEAST_PEERS = 30  # customers of other managers in a stratum; of fewer no rate is told
+LEAST_OTHERS = 3  # whose customers they are: against one colleague it is his doing as much as one's own
+NOTHING_VARIES = 1e-12  # of a stratum's squares: what is left of equal numbers after rounding
+# Sums over customers: of what they were credited with (n) and of what came of it (x, less the level of the bank).
+SUMS = ("n", "x", "nn", "xn", "xx", "nnn", "xnn", "xxn", "xxx")
+
+
+def expectation(rows: pl.DataFrame, factors: Sequence[str], *, kind: str = "rate", kept: int = 1) -> pl.DataFrame:
+    """What is expected of each manager, given whom they look after, and how far chance alone takes it from that.
+
+    A manager's customers are expected to do as other managers' customers of the same stratum do; their own are left
+    out, since whoever holds half of a stratum would else be compared with themselves. A stratum with fewer than
+    `LEAST_PEERS` customers of others, or of fewer than `LEAST_OTHERS` other managers, is merged with those that
+    differ from it in the last factor only, then in the last two, and so on; the first `kept` factors are never given
+    up. Customers who are alone even then are left out and counted.
+
+    Answers: how much of the result came with the book?
+
+    Parameters
+    ----------
+    rows
+        manager_id, customer_id, the factors, n (credit: cases of a rate, a customer handed over counting for the share
+        of the period; exposure of an amount, such as days or the balance of the year before) and value (events among
+        the cases, or money in minor units). Several rows of a customer are summed.
+    factors
+        What a customer was when the period began, the most important first: customer kind, tier, band of the balance
+        of the year before, life cycle, branch peer group. Never what a manager can change. A customer has one value of
+        each. Where amounts grow with balances, take these as exposure: the highest band has no upper end.
+    kind
+        "rate" (0 to n events) or "amount" (any sign).
+    kept
+        How many factors are never given up.
+
+    Returns
+    -------
+    pl.DataFrame
+        manager_id, n_customers, n_merged (of them, compared in merged strata), n_alone (left out, like nobody else's),
+        n, observed, expected, observed_to_expected (null unless something is expected), error (standard error of the
+        difference if the manager changes nothing, what others' rates leave open included; of an amount at least what
+        the manager's own customers vary by), spread (what one standard deviation of every customer adds up to) and
+        skew (of the difference, by chance); by manager.
+
+    Raises
+    ------
+    InputError
+        When a column is missing, credit is negative, there are more events than cases, a customer's stratum changes, or
+        nobody can be compared.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"manager_id": [f"M{i % 5}" for i in range(200)], "customer_id": range(200), "tier": "gold",
+    ...     "n": 1, "value": [int(i % 4 == 0 or i % 20 == 15) for i in range(200)]})
+    >>> told = expectation(rows, ["tier"])
+    >>> told.select("manager_id", "observed", "expected", pl.col("error").round(2)).row(0)
+    ('M0', 20, 10.0, 3.07)
+    """
+    customers = _credited(rows, factors, kind)
+    levels = [*factors[:kept], _ALL]
+    value, n = pl.col("value").cast(pl.Float64), pl.col("n").cast(pl.Float64)
+    # Squares of what is left of the level are small: those of money itself would lose digits.
+    customers = customers.with_columns(pl.lit(0, pl.Int8).alias(_ALL))
+    customers = customers.with_columns(level=value.sum().over(levels) / n.sum().over(levels))
+    customers = customers.with_columns(n=n, x=value - n * pl.col("level"))
+    powers = [reduce(mul, map(pl.col, name)).sum().alias(name) for name in SUMS]
+    cells = customers.group_by("manager_id", _ALL, *factors).agg(
+        pl.len().cast(pl.Int64).alias("n_customers"), pl.col("value").sum(), pl.col("level").first(), *powers
+    )
+    compared, alone = _compared(cells, factors, kept)
+    if compared.is_empty():
+        within = " and ".join(factors[:kept]) or "the bank"
+        raise InputError(
+            f"No customer can be compared: within {within}, none has {LEAST_PEERS} like it at {LEAST_OTHERS} other "
+            f"managers ({customers['manager_id'].n_unique()} managers, {len(customers)} customers). Take more "
+            "branches, a longer period, or fewer factors."
+        )
+    left_out = alone.group_by("manager_id").agg(pl.col("n_customers").sum().alias("n_alone"))
+    told = rows.select("manager_id").unique().join(left_out, on="manager_id", how="left")
+    told = told.join(_added(compared, kind), on="manager_id", how="left")
+    counts = pl.col("n_customers", "n_merged", "n_alone", "n", "observed").fill_null(0)
+    return told.with_columns(counts).select(
+        "manager_id", "n_customers", "n_merged", "n_alone", "n", "observed", "expected",
+        pl.when(pl.col("expected") > 0).then(pl.col("observed") / pl.col("expected")).alias("observed_to_expected"),
+        "error", "spread", "skew",
+    ).sort("manager_id")  # fmt: skip
+
+
+_ALL = "everybody"  # a factor that is the same for all, so that there is always one to group by
+
+
+def _credited(rows: pl.DataFrame, factors: Sequence[str], kind: str) -> pl.DataFrame:
+    """A row a manager and customer, where there is any credit."""
+    measure = "managers.expectation"
+    if kind not in KINDS:
+        raise InputError(f"{measure} knows rates and amounts, not {kind}. Give one of {', '.join(KINDS)}.")
+    required(rows, ["manager_id", "customer_id", *factors, "n", "value"], measure)
+    finite(rows, ["n", "value"], measure)
+    n, value = pl.col("n"), pl.col("value")
+    wrong = (n < 0) | ((n == 0) & (value != 0)) | (((value < 0) | (value > n)) if kind == "rate" else False)
+    if len(bad := rows.filter(wrong)):
+        first = bad.row(0, named=True)
+        raise InputError(
+            f"{len(bad)} of {len(rows)} rows given to {measure} have less credit than came of it (first: customer "
+            f"{first['customer_id']} of manager {first['manager_id']}, n {first['n']}, value {first['value']}). Cut "
+            "cases and events by the same share."
+        )
+    with_credit = rows.filter(n > 0)
+    strata = with_credit.select("customer_id", *factors).unique()
+    if n_moved := len(strata) - strata["customer_id"].n_unique():
+        first = strata.filter(pl.col("customer_id").is_duplicated())["customer_id"].min()
+        raise InputError(
+            f"{n_moved} of {len(strata) - n_moved} customers given to {measure} change {', '.join(factors)} within the "
+            f"period (first: {first}). Take what they were when it began: later a manager may have a hand in it."
+        )
+    wide = pl.Int128 if rows.schema["value"].is_integer() else pl.Float64
+    return with_credit.group_by("manager_id", "customer_id").agg(
+        *(pl.col(name).first() for name in factors), n.sum(), value.cast(wide).sum()
+    )
+
+
+def _compared(cells: pl.DataFrame, factors: Sequence[str], kept: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Each manager's cells beside the others' sums in the finest stratum that has enough of them, and those left."""
+    own = ["n_customers", *SUMS]
+    remaining, found = cells, []
+    for depth in range(len(factors), kept - 1, -1):
+        keys = [_ALL, *factors[:depth]]
+        of_all = cells.group_by("manager_id", *keys).agg(pl.col(own).sum())
+        others = of_all.select(
+            "manager_id", *keys, (pl.len().over(keys) - 1).alias("managers_others"),
+            *((pl.col(name).sum().over(keys) - pl.col(name)).alias(f"{name}_others") for name in own),
+        ).filter(pl.col("n_customers_others") >= LEAST_PEERS, pl.col("managers_others") >= LEAST_OTHERS)  # fmt: skip
+        mine = remaining.group_by("manager_id", *keys).agg(pl.col("value", *own).sum(), pl.col("level").first())
+        is_merged = pl.lit(depth < len(factors)).alias("is_merged")
+        found.append(mine.join(others, on=["manager_id", *keys]).with_columns(is_merged).drop(keys))
+        remaining = remaining.join(others, on=["manager_id", *keys], how="anti")
+    return pl.concat(found), remaining
+
+
+def _added(compared: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """What is expected of each manager and how it varies, added over strata."""
+    other = {name: pl.col(f"{name}_others") for name in ("n_customers", *SUMS)}
+    mine = {name: pl.col(name) for name in SUMS}
+    mean = pl.col("mean")  # of others, above the level
+    peers = compared.with_columns(mean=other["x"] / other["n"])
+    peers = peers.with_columns(
+        squares=_squares(other, mean), own_squares=_squares(mine, mean), away=mine["x"] - mean * mine["n"]
+    )
+    noise = NOTHING_VARIES * (other["xx"] + (pl.col("level") ** 2) * other["nn"])
+    squares = pl.when(pl.col("squares") > noise).then("squares").otherwise(0.0)
+    of_one = squares / other["nn"] * other["n_customers"] / (other["n_customers"] - 1)
+    cubes = (other["xxx"] - 3 * mean * other["xxn"] + 3 * mean**2 * other["xnn"] - mean**3 * other["nnn"]) / other[
+        "nnn"
+    ]
+    peers = peers.with_columns(of_one=of_one, cubes=pl.when(of_one > 0).then(cubes).otherwise(0.0))
+    one = pl.col("of_one")
+    told = peers.group_by("manager_id").agg(
+        pl.col("n_customers").sum(), pl.col("n_customers").filter("is_merged").sum().alias("n_merged"), mine["n"].sum(),
+        pl.col("value").sum().alias("observed"), (mine["n"] * (pl.col("level") + mean)).sum().alias("expected"),
+        (one * mine["nn"]).sum().alias("by_chance"),
+        (one * other["nn"] * (mine["n"] / other["n"]) ** 2).sum().alias("of_others"),
+        (pl.col("own_squares").sum() - pl.col("away").sum() ** 2 / pl.col("n_customers").sum()).alias("own"),
+        (one.sqrt() * mine["n"]).sum().alias("spread"), (pl.col("cubes") * mine["nnn"]).sum().alias("cubes"),
+    )  # fmt: skip
+    if kind == "amount":  # one rich customer of one's own is chance, too
+        own = pl.col("own") * pl.col("n_customers") / (pl.col("n_customers") - 1)
+        own = pl.when((pl.col("n_customers") > 1) & (pl.col("by_chance") > 0)).then(own)
+        told = told.with_columns(by_chance=pl.max_horizontal("by_chance", own))
+    error = (pl.col("by_chance") + pl.col("of_others")).sqrt()
+    skew = pl.when(error > 0).then(pl.col("cubes") / error**3).otherwise(0.0)
+    return in_64_bits(told.with_columns(error=error, skew=skew))
+
+
+def _squares(sums: dict[str, pl.Expr], mean: pl.Expr) -> pl.Expr:
+    return sums["xx"] - 2 * mean * sums["xn"] + mean**2 * sums["nn"]
