@@ -11,6 +11,7 @@ and who is near the next · ``crm.movement`` the bridge between two months · ``
 ``crm.maturity`` what matures, and what of it stays · ``crm.issue`` a list, for the record ·
 ``crm.crosssell`` which products go together, and who takes which next ·
 ``crm.campaigns`` whom to offer what, and whether it worked ·
+``crm.managers`` what relationship managers add, by rules that explain every point ·
 ``crm.clusters`` who banks alike, and how sure that is ·
 ``crm.funnel`` leads, step by step ·
 ``crm.spending`` on what, and how much goes to other banks · ``crm.channels`` counter or phone ·
@@ -39,6 +40,7 @@ _CONTENTS = {
     "groups": ("crmlab.measures.groups", None),
     "issue": ("crmlab.mart.ledger", "issue"),
     "lifecycle": ("crmlab.measures.lifecycle", None),
+    "managers": ("crmlab.measures.managers", None),
     "mart": ("crmlab.mart", None),
     "maturity": ("crmlab.measures.maturity", None),
     "movement": ("crmlab.measures.movement", None),
