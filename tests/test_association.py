@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from itertools import combinations
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from crmlab.errors import InputError
 from crmlab.measures import crosssell
+from crmlab.measures.crosssell import association
 
 ITEMS = "abcdef"
 BASKETS = st.lists(st.sets(st.sampled_from(ITEMS)), min_size=1, max_size=25).filter(
@@ -67,6 +69,15 @@ def test_order_and_repeated_rows_do_not_matter(baskets, chance):
     order = [chance.randrange(len(given_rows)) for _ in range(len(given_rows))]
     twice = pl.concat([given_rows[order], given_rows]).sample(fraction=1, shuffle=True, seed=chance.randrange(99))
     assert crosssell.rules(twice, "0.1", "0.3").equals(crosssell.rules(given_rows, "0.1", "0.3"))
+
+
+@settings(deadline=None)
+@given(BASKETS, st.integers(1, 5))
+def test_rules_do_not_depend_on_how_many_are_counted_at_a_time(baskets, at_a_time):
+    """Items that the first rows do not have, and baskets and ways in several parts."""
+    with patch.object(association, "ROWS", at_a_time):
+        few = crosssell.rules(rows(baskets), "0.01", "0.1")
+    assert few.equals(crosssell.rules(rows(baskets), "0.01", "0.1"))
 
 
 def test_more_items_than_a_number_has_bits():

@@ -16,7 +16,7 @@ from crmlab.errors import InputError
 from crmlab.measures.given import named
 
 BITS = 62  # items that one whole number has room for
-ROWS = 2**16  # ways of holding that are counted at a time
+ROWS = 2**16  # baskets, or ways of holding, that are counted at a time
 SIDES = ["antecedent", "consequent"]
 COUNTS = ["n", "n_antecedent", "n_consequent", "n_both"]
 
@@ -68,7 +68,8 @@ def rules(
     [(['card'], 0.6666666666666666, 1.3333333333333333), (['salary'], 1.0, 1.3333333333333333)]
     """
     support, confidence = (_share(*one) for one in (("support", least_support), ("confidence", least_confidence)))
-    names, held, weight = _patterns(_usable(baskets))
+    names, rows = _usable(baskets)
+    held, weight = _patterns(rows, len(names))
     n = int(weight.sum())
     least = max(1, -(-support.numerator * n // support.denominator))
     levels = [Sets(np.zeros((1, 0), np.int64), np.array([n])), *_frequent(held, weight, least, longest)]
@@ -76,15 +77,27 @@ def rules(
     return _told(found, names, n)
 
 
-def _usable(baskets: pl.DataFrame) -> pl.DataFrame:
+def _usable(baskets: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+    """The items by name, and the rows basket by basket, with the place of each item among them."""
     named(baskets.columns, ["id", "item"], "crosssell.rules")
     if n := baskets["id"].null_count():
         raise InputError(f"{n} of {len(baskets)} rows given to crosssell.rules have no id. Fill it, or leave them out.")
-    items = baskets["item"].drop_nulls().unique()
-    if len(items) < 2:
-        what = f"one item only ({items[0]})" if len(items) else "no item"
+    names, place = _places(baskets["item"].cast(pl.String))
+    if len(names) < 2:
+        what = f"one item only ({names[0]})" if len(names) else "no item"
         raise InputError(f"crosssell.rules has been given {what}: a rule needs two. Give baskets that hold more.")
-    return baskets.select("id", pl.col("item").cast(pl.String))
+    rows = baskets.select("id", place=place)
+    return names, rows if rows["id"].is_sorted() else rows.sort("id")
+
+
+def _places(item: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The items by name, and the place of each row's among them; most often the first rows have them all."""
+    for part in (item.head(ROWS), item):
+        names = part.unique().drop_nulls().sort()
+        place = item.cast(pl.Enum(names), strict=False).to_physical()
+        if place.null_count() == item.null_count():
+            break
+    return names, place
 
 
 def _share(name: str, given: str | float) -> Fraction:
@@ -99,51 +112,61 @@ def _share(name: str, given: str | float) -> Fraction:
     return share
 
 
-def _patterns(baskets: pl.DataFrame) -> tuple[pl.Series, np.ndarray, np.ndarray]:
-    """The items, the ways in which baskets hold them (ways × items), and how many baskets hold them so."""
-    names = baskets["item"].drop_nulls().unique().sort()
-    rows = baskets if baskets["id"].is_sorted() else baskets.sort("id")
-    starts = (rows["id"] != rows["id"].shift()).fill_null(True).arg_true().to_numpy()
-    code = rows["item"].cast(pl.Enum(names)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-    parts = range(0, len(names), BITS)
-    words = {str(first): np.bitwise_or.reduceat(_bits(code - first), starts) for first in parts}
-    ways = pl.DataFrame(words).group_by(list(words)).len()
-    held = np.empty((len(ways), len(names)), bool)
-    for item in range(len(names)):
+def _patterns(rows: pl.DataFrame, n_items: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ways in which baskets hold items (ways × items), and how many baskets hold them so."""
+    is_first = rows["id"][1:] != rows["id"][:-1]
+    starts = np.concatenate([[0], is_first.arg_true().to_numpy() + np.int64(1), [len(rows)]])
+    parts = [_ways(rows["place"], starts[at : at + ROWS + 1], n_items) for at in range(0, len(starts) - 1, ROWS)]
+    ways = pl.concat(parts).group_by(pl.exclude("n")).agg(pl.col("n").sum())
+    held = np.empty((len(ways), n_items), bool)
+    for item in range(n_items):
         held[:, item] = ways.to_series(item // BITS).to_numpy() >> (item % BITS) & 1
-    return names, held, ways["len"].to_numpy().astype(np.float64)
+    return held, ways["n"].to_numpy().astype(np.float64)
 
 
-def _bits(code: np.ndarray) -> np.ndarray:
-    """A bit of its own for each code from 0 on that a number has room for, none for others."""
-    return np.where((code >= 0) & (code < BITS), 1 << np.clip(code, 0, BITS - 1), 0)
+def _ways(place: pl.Series, starts: np.ndarray, n_items: int) -> pl.DataFrame:
+    """Items as bits of whole numbers, once each way of holding them, of baskets from the first start to the last."""
+    begin, end = starts[0], starts[-1]
+    # Where a basket is empty, the place is that of no item: it has no bit in any number.
+    places = place[begin:end].cast(pl.Int64).fill_null(n_items).to_numpy()
+    words = {}
+    for first in range(0, n_items, BITS):
+        bits = np.zeros(n_items + 1, np.int64)
+        here = bits[first : min(first + BITS, n_items)]
+        here[:] = 1 << np.arange(len(here))
+        words[f"from {first}"] = np.bitwise_or.reduceat(bits[places], starts[:-1] - begin)
+    return pl.DataFrame(words).group_by(list(words)).len("n")
 
 
 def _frequent(held: np.ndarray, weight: np.ndarray, least: int, longest: int) -> Iterator[Sets]:
     """Item sets of 1, 2, … items that so many baskets hold; each is made of a smaller one and a later item."""
     counts = weight @ held
     kept = np.flatnonzero(counts >= least)
-    sets = Sets(kept[:, None], counts[kept].astype(np.int64))
+    held = held[:, kept]
+    # Items are told by their place among those kept, until a set is handed on.
+    sets = Sets(np.arange(len(kept))[:, None], counts[kept].astype(np.int64))
     while len(sets.n):
-        yield sets
+        yield Sets(kept[sets.items], sets.n)
         if sets.items.shape[1] == longest:
             return
         edges = np.flatnonzero((np.diff(sets.items[:, :-1], axis=0) != 0).any(axis=1)) + 1
-        parts = [_longer(of, held, weight, kept, least) for of in np.split(sets.items, edges)]
+        parts = [_longer(of, held, weight, least) for of in np.split(sets.items, edges)]
         sets = Sets(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _longer(sets: np.ndarray, held: np.ndarray, weight: np.ndarray, items: np.ndarray, least: int) -> Sets:
+def _longer(sets: np.ndarray, held: np.ndarray, weight: np.ndarray, least: int) -> Sets:
     """Those of one item more, of sets that differ in the last one only."""
     holders = np.flatnonzero(held[:, sets[0, :-1]].all(axis=1))
-    counts = np.zeros((len(sets), len(items)))
+    first = sets[0, -1]
+    counts = np.zeros((len(sets), held.shape[1] - first))
     for at in range(0, len(holders), ROWS):
         who = holders[at : at + ROWS]
+        later = held[who, first:].astype(np.float64)
         # Sums of whole numbers below 2⁵³ are exact in Float64.
-        counts += (held[np.ix_(who, sets[:, -1])] * weight[who, None]).T @ held[np.ix_(who, items)].astype(float)
-    counts[items <= sets[:, -1:]] = 0
+        counts += (later[:, sets[:, -1] - first] * weight[who, None]).T @ later
+    counts[np.arange(first, held.shape[1]) <= sets[:, -1:]] = 0
     of, more = np.nonzero(counts >= least)
-    return Sets(np.column_stack([sets[of], items[more]]), counts[of, more].astype(np.int64))
+    return Sets(np.column_stack([sets[of], first + more]), counts[of, more].astype(np.int64))
 
 
 def _split(levels: list[Sets], size: int, confidence: Fraction) -> Iterator[tuple[np.ndarray, np.ndarray, list]]:
