@@ -131,6 +131,22 @@ def test_another_hour_earns_what_is_said():
     assert found.prices["sentence"].item() == "One more hour of manager M017 is worth 800."
 
 
+@pytest.mark.parametrize(("minutes", "worth"), [(300, 40_000), (299, 41_000), (1_200, 0), (30, 49_000)])
+def test_another_hour_is_told_where_offers_fill_the_time_to_the_minute(minutes, worth):
+    """What one more offer earns, and not what one less would lose; nothing where all customers have theirs."""
+    alike = pl.DataFrame(
+        {
+            "customer_id": range(40), "product_id": "D13", "manager_id": "M017", "branch_id": "B1",
+            "value": [50_000 - 1_000 * i for i in range(40)], "cost": 0, "minutes": 30,
+        }
+    )  # fmt: skip
+    assert settle(alike, Limits(minutes=minutes)).prices["price"].item() * 30 == pytest.approx(worth)
+    # A minimum costs what the next offer asked would lose; where there is no next one, what the last did.
+    n = minutes // 30
+    least = settle(alike.with_columns(pl.col("value") - 50_500), Limits(least=n)).prices
+    assert least["price"].item() == pytest.approx(500 + 1_000 * min(n, 39))
+
+
 def test_offers_a_branch_must_have_are_told_apart():
     found = settle(PAIRS, Limits(budget=200, least={"B2": 1}))
     reason = found.chosen.filter(pl.col("branch_id") == "B2")["reason"].item()

@@ -18,6 +18,8 @@ from crmlab.measures.campaigns.told import prices_told, reasons
 
 CORE = 10_000  # pairs that are settled exactly: those about which the relaxed program is least sure
 SECONDS = 12.0  # for each whole program; the best list found by then is taken, and its gap told
+HAIR, GOLDEN = 1e-4, 0.618  # units by which rooms are larger for their price, and what sets these apart
+SPLIT = 1e-2  # an offer that is split by less is split by that hair
 LARGEST = 1e6  # values are told to the solver no larger than this, so that its tolerances are far below one unit
 
 
@@ -65,7 +67,8 @@ def settle(pairs: pl.DataFrame, limits: Limits, *, digits: int = 2) -> Settled:
     -------
     Settled
         A condition's price is what one unit more of it would earn (a branch's: what one more asked of it costs),
-        at least 0, of the program that may split; true for small changes. `gap` is proven, not estimated.
+        at least 0, of the program that may split; true for small changes. Of several conditions that hold back the
+        same offers it is each one's part of what a little more of all would earn. `gap` is proven, not estimated.
 
     Raises
     ------
@@ -141,16 +144,26 @@ def _scale(gain: np.ndarray) -> float:
 
 
 def _relaxed(program: Program) -> tuple[np.ndarray | None, np.ndarray]:
-    """The best there is where an offer may be split, and the price of each condition; None where there is none."""
-    scale = _scale(program.gain)
+    """The best there is where an offer may be split, and the price of each condition; None where there is none.
+
+    Where whole offers fill their room to the last unit, one less loses more than one more earns, and a solver tells
+    either as the price. So all rooms are a hair larger, and a branch is to have a hair more, if it can.
+    """
+    n, scale = len(program.wanted), _scale(program.gain)
     method = "highs-ipm" if len(program.gain) > MANY else "highs-ds"
-    rows = {"A_ub": program.use, "b_ub": program.room} if len(program.room) else {}
-    found = linprog(-program.gain / scale, bounds=(0, 1), method=method, **rows)
+    is_branch = (program.wanted["condition"].cast(pl.String) == "branch").to_numpy()
+    hair = np.zeros(len(program.room))
+    # Rooms that stay as tight as each other would still tell either. What a branch asks uses room: it gets much less.
+    hair[:n] = np.where(is_branch, -0.01, 1) * HAIR * (1 + np.arange(n) * GOLDEN % 1)
+    for room in (program.room + hair, program.room):
+        rows = {"A_ub": program.use, "b_ub": room} if len(room) else {}
+        found = linprog(-program.gain / scale, bounds=(0, 1), method=method, **rows)
+        if found.status != 2:
+            break
     if found.status == 2:
         return None, np.array([])
     if found.x is None:
         raise InputError(f"The solver gave up on {len(program.gain)} pairs ({found.message}). Check the values' unit.")
-    n = len(program.wanted)
     price = np.maximum(-found.ineqlin.marginals[:n], 0) * scale / program.unit if n else np.zeros(0)
     return found.x, price
 
@@ -164,7 +177,7 @@ def _sureness(priced: pl.DataFrame) -> np.ndarray:
 
 def _whole(program: Program, free: np.ndarray, sureness: np.ndarray) -> tuple[np.ndarray | None, float]:
     """Which pairs are taken, and what no list is worth more than; None where no list meets the conditions."""
-    split = (free > 1e-6) & (free < 1 - 1e-6)
+    split = (free > SPLIT) & (free < 1 - SPLIT)
     if len(free) > CORE:
         customers = _touching(program, split)
         order = np.argsort(np.where(customers, -1.0, sureness), kind="stable")
