@@ -110,6 +110,26 @@ def test_a_preview_keeps_within_its_limits_and_below_its_bound(tables):
     assert word("opportunities.prices_build") in told
 
 
+def test_a_limit_that_is_moved_prices_nothing_again(tables):
+    tables.priced.cache_clear()
+    for minutes in (600, 570, 540):
+        builder.told(tables, Solving(), 0, **(FREELY | {"minutes": minutes}))
+    assert tables.priced.cache_info().misses == 1
+
+
+def test_a_limit_that_is_lifted_has_no_price_any_more(tables):
+    """Else the bound would lie below what the list is worth."""
+    prices = [("budget", None, 90.0), ("product", "D13", 50_000.0), ("manager", "M1", 20.0)]
+    made = tables.preview(0, Terms(None, 600, None, 0), tuple(prices))
+    best = settle(tables.pairs(0).select(PAIRS), Limits(minutes=600))
+    assert made.value <= best.value <= made.bound
+
+
+def test_a_list_stands_in_its_order(tables):
+    rows = builder.listed(tables, Solving(), 0, **(FREELY | {"minutes": 120}))
+    assert rows["rank"].to_list() == list(range(1, rows.height + 1))
+
+
 def test_a_branch_below_its_least_is_named(tables):
     told = builder.told(tables, Solving(), 0, **(FREELY | {"minutes": 30, "least": 15}))
     assert "Too few at " in told

@@ -21,6 +21,15 @@ class Preview:
     gap: float  # 1 − value / bound, 0 to 1; 0 where nothing can be had
 
 
+@dataclass(frozen=True)
+class Priced:
+    """Pairs at some prices: what of a preview does not depend on its limits."""
+
+    pairs: pl.DataFrame  # as `worth_after` gives them
+    prices: pl.DataFrame
+    own: pl.DataFrame  # the best pair of each customer, in the order in which they are taken
+
+
 def preview(pairs: pl.DataFrame, prices: pl.DataFrame, limits: Limits) -> Preview:
     """A list under other limits than those last solved for, from the prices of that solve.
 
@@ -61,11 +70,39 @@ def preview(pairs: pl.DataFrame, prices: pl.DataFrame, limits: Limits) -> Previe
     """
     named(prices.columns, ["condition", "name", "price"], "campaigns.preview")
     rows = checked(pairs, "campaigns.preview")
-    wanted = conditions(rows, limits)
-    prices = _in_force(prices, wanted)
-    priced = worth_after(rows, prices)
-    most = bound(priced, prices, wanted)
-    left = _ordered(priced, wanted)
+    return within(_at(rows, _in_force(prices, conditions(rows, limits))), limits)
+
+
+def priced(pairs: pl.DataFrame, prices: pl.DataFrame) -> Priced:
+    """Pairs at the prices of conditions that are in force, made once for many a preview `within` limits on just these.
+
+    Examples
+    --------
+    >>> pairs = pl.DataFrame({"customer_id": [1, 2], "product_id": "D13", "manager_id": "M1", "branch_id": "B1",
+    ...     "value": [70, 90], "cost": 1, "minutes": 30})
+    >>> prices = pl.DataFrame({"condition": ["manager"], "name": ["M1"], "price": [0.7]})
+    >>> priced(pairs, prices).own["customer_id"].to_list()
+    [2, 1]
+    """
+    named(prices.columns, ["condition", "name", "price"], "campaigns.preview")
+    return _at(checked(pairs, "campaigns.preview"), prices)
+
+
+def within(at: Priced, limits: Limits) -> Preview:
+    """A `preview` within some limits of what has been priced.
+
+    Examples
+    --------
+    >>> pairs = pl.DataFrame({"customer_id": [1, 2], "product_id": "D13", "manager_id": "M1", "branch_id": "B1",
+    ...     "value": [70, 90], "cost": 1, "minutes": 30})
+    >>> prices = pl.DataFrame({"condition": ["manager"], "name": ["M1"], "price": [0.7]})
+    >>> at = priced(pairs, prices)
+    >>> [within(at, Limits(minutes=minutes)).value for minutes in (30, 60)]
+    [90, 160]
+    """
+    wanted = conditions(at.pairs, limits)
+    most = bound(at.pairs, at.prices, wanted)
+    left = _ordered(at.own, wanted)
     taken = left.clear()
     for _ in range(PASSES):
         if left.is_empty() or (fits := _fitting(left, taken, wanted)).is_empty():
@@ -77,25 +114,34 @@ def preview(pairs: pl.DataFrame, prices: pl.DataFrame, limits: Limits) -> Previe
     return Preview(chosen, _short(chosen, wanted), value, most, max(0.0, 1 - value / most) if most > 0 else 0.0)
 
 
+def _at(rows: pl.DataFrame, prices: pl.DataFrame) -> Priced:
+    rows = worth_after(rows.select(PAIRS), prices)
+    return Priced(rows, prices, _best_of_each(rows))
+
+
 def _in_force(prices: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     """What is scarce no more has no price."""
     key = [pl.col("condition").cast(pl.String), "name"]
     return prices.with_columns(key[0]).join(wanted.select(key), on=["condition", "name"], how="semi", nulls_equal=True)
 
 
-def _ordered(priced: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
-    """One pair a customer, in the order in which they are taken; `at` numbers them."""
+def _best_of_each(rows: pl.DataFrame) -> pl.DataFrame:
+    """One pair a customer, those first that are worth most a unit of price."""
     score = pl.col("value") - pl.col("price") + pl.col("bonus")
     own = (
-        priced.filter((pl.col("value") > 0) | (pl.col("bonus") > 0))
+        rows.filter((pl.col("value") > 0) | (pl.col("bonus") > 0))
         .with_columns(score=score)
         .sort("score", descending=True, maintain_order=True)
         .filter(pl.col("customer_id").is_first_distinct())
     )
-    own = own.with_columns(
+    return own.with_columns(
         ratio=pl.when(pl.col("price") > 0).then((pl.col("value") + pl.col("bonus")) / pl.col("price"))
         .otherwise(float("inf"))
     ).sort("ratio", "score", descending=True, maintain_order=True)  # fmt: skip
+
+
+def _ordered(own: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """The pairs in the order in which they are taken, those first that a branch is to have; `at` numbers them."""
     least = wanted.filter(pl.col("condition") == "branch")
     if len(least):
         asked = pl.col("branch_id").cast(pl.String).replace_strict(least["name"], least["limit"], default=0)

@@ -62,13 +62,11 @@ def shown(tables: Tables, found: Found | None, **asked: object) -> Shown | None:
     if pairs.is_empty():
         return None
     if is_settled(found, asked):
-        keys = ["customer_id", "product_id"]
-        rows = found.chosen.join(pairs, on=keys, how="left", maintain_order="left", suffix="_of_customer")
-        return Shown(rows, found.value, found.bound, found.gap, True, pl.DataFrame({"branch_id": []}))
+        rows, nobody = _with(pairs, found.chosen), pl.DataFrame({"branch_id": []})
+        return Shown(rows, found.value, found.bound, found.gap, True, nobody)
     prices = tables.prices() if found is None else found.prices
     told = tables.preview(n_lists, terms, tuple(prices.select("condition", "name", "price").rows()), **chosen)
-    more = pairs.select("customer_id", "product_id", *(one for one in pairs.columns if one not in told.chosen.columns))
-    rows = told.chosen.join(more, on=["customer_id", "product_id"], how="left", maintain_order="left")
+    rows = _with(pairs, told.chosen.select("customer_id", "product_id", "net", "rank"))
     return Shown(rows, told.value, told.bound, told.gap, False, told.short)
 
 
@@ -102,7 +100,7 @@ def told(tables: Tables, solving: Solving, solved: int, **asked: object) -> str:
     except InputError as error:
         return f'<p class="crmlab-sentence">{escape(str(error))}</p>'
     _, n_lists, chosen = terms_of(asked)
-    left = busy(tables, n_lists, tables.known_pairs(**chosen))
+    left = busy(tables, n_lists, tables.known_pairs(**chosen)) if n_lists else ""
     if made is None:
         why = tables.without.get("next_best")
         text = word("opportunities.untold", why=escape(why)) if why else word("opportunities.nobody_to_offer")
@@ -157,6 +155,12 @@ def name_of(tables: Tables, **asked: object) -> str:
         limits.append(word("opportunities.named_least", n=terms.least))
     parts = (word("opportunities.named"), where, who, kind and named("kind", kind), *limits)
     return ", ".join(part for part in parts if part)
+
+
+def _with(pairs: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    """The pairs chosen, in their order, with what is known of them."""
+    known = pairs.drop("rank")  # of the offers to a customer
+    return known.join(chosen, on=["customer_id", "product_id"]).sort("rank")
 
 
 def _gap(gap: float) -> str:

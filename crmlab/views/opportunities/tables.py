@@ -48,7 +48,7 @@ class Tables:
         }
         self.next_best, self.pairs = lru_cache(2)(self._next_best), lru_cache(2)(self._pairs)
         self.issued, self.judged = lru_cache(1)(self._issued), lru_cache(1)(self._judged)
-        self.preview = lru_cache(2)(self._preview)
+        self.preview, self.priced = lru_cache(2)(self._preview), lru_cache(2)(self._priced)
 
     def page(self, name: str, **chosen: str) -> pl.DataFrame:
         """A page table as far as the filters leave it."""
@@ -130,11 +130,16 @@ class Tables:
 
     def _preview(self, n_lists: int, terms: tuple, prices: tuple, **chosen: str) -> sketch.Preview | None:
         """About the list of these `controls.Terms`, from prices (rows of `PRICES`); None where nobody is left."""
+        asked = limits.Limits(**terms._asdict())
+        is_set = {"budget": asked.budget is not None, "manager": True, "product": asked.most is not None,
+                  "branch": asked.least > 0}  # fmt: skip
+        at = self.priced(n_lists, tuple(row for row in prices if is_set[row[0]]), **chosen)
+        return at and sketch.within(at, asked)
+
+    def _priced(self, n_lists: int, prices: tuple, **chosen: str) -> sketch.Priced | None:
+        """The pairs at the prices of limits that are set: one that is moved has no need to make them again."""
         pairs = self.pairs(n_lists, **chosen)
-        if pairs.is_empty():
-            return None
-        known = pl.DataFrame(list(prices), PRICES, orient="row")
-        return sketch.preview(pairs, known, limits.Limits(**terms._asdict()))
+        return None if pairs.is_empty() else sketch.priced(pairs, pl.DataFrame(list(prices), PRICES, orient="row"))
 
     def _issued(self, n_lists: int) -> pl.DataFrame:
         return ledger.issued(self.root)
