@@ -2,7 +2,7 @@
 
 `python -m benchmarks.once CASE [REPEATS [CUSTOMERS]]`; with a number of customers it is a case of `worth`, on the book
 of that size, or of `segments`, or of `survive` on so many spells or, for `leaving`, customers,
-or of `campaigns` on so many pairs, or of `next_best` on so many customers.
+or of `campaigns` on so many pairs, or of `next_best` or `rules` on so many customers.
 """
 
 import json
@@ -13,17 +13,22 @@ import time
 import warnings
 from pathlib import Path
 
-from benchmarks import book, campaigns, cases, next_best, segments, survive, worth
+from benchmarks import book, campaigns, cases, next_best, rules, segments, survive, worth
+
+MADE = {
+    "leaving": survive.landmarks,
+    "settled": campaigns.pairs, "sketched": campaigns.last,
+    "scored_offers": next_best.asked, "fitted_offers": next_best.history, "tried_offers": next_best.history,
+    "found_rules": rules.rows, "mlxtend_rules": rules.wide, "mlxtend_rules_of_rows": rules.rows,
+}  # fmt: skip
 
 
 def prepared(name: str, customers: int):
     """What a case is given, made before the clock starts."""
-    if name in ("settled", "sketched"):
-        return (campaigns.pairs if name == "settled" else campaigns.last)(customers)
-    if hasattr(next_best, name):
-        return (next_best.asked if name == "scored_offers" else next_best.history)(customers)
+    if name in MADE:
+        return MADE[name](customers)
     if hasattr(survive, name):
-        return (survive.landmarks if name == "leaving" else survive.spells)(customers)
+        return survive.spells(customers)
     if customers:
         return segments.standing(customers) if hasattr(segments, name) else book.book(customers)
     if name in ("rfm", "lifetimes"):
@@ -35,7 +40,7 @@ def prepared(name: str, customers: int):
 def main(name: str, repeats: int = 3, customers: int = 0) -> None:
     """Run a case and print {"seconds": …, "peak_mb": …}."""
     warnings.simplefilter("ignore")
-    own = [room for room in (segments, survive, campaigns, next_best) if hasattr(room, name)]
+    own = [room for room in (segments, survive, campaigns, next_best, rules) if hasattr(room, name)]
     room = own[0] if own else worth if customers else cases
     case, seconds = getattr(room, name), []
     for _ in range(repeats):

@@ -3,15 +3,16 @@
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.given import in_64_bits
 from crmlab.policy import ScoreRule
 from crmlab.policy.scoring import FULL
 
 MILLION = 1_000_000
 
 
-def given(rows: pl.DataFrame, rule: ScoreRule) -> pl.DataFrame:
+def given(rows: pl.DataFrame, rule: ScoreRule) -> pl.LazyFrame:
     """The rows with steps or score, points (thousandths) and is_capped: whether a floor or a cap held.
+
+    The numbers are in 128 bits, and nothing is computed yet: a card has many rules, and one pass does for all of them.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def given(rows: pl.DataFrame, rule: ScoreRule) -> pl.DataFrame:
     >>> from crmlab.policy.scoring import ScoreRule
     >>> rule = ScoreRule("Money", "net_new_money", "attainment", "results", weight=10_000, on="target", cap=150_000)
     >>> rows = pl.DataFrame({"value": [45, 200, None], "base": None, "target": [50, 100, 100]})
-    >>> given(rows, rule).select("score", "points", "is_capped").rows()
+    >>> given(rows, rule).select("score", "points", "is_capped").collect().rows()
     [(90000, 9000, False), (150000, 15000, True), (0, 0, False)]
     """
     if rule.weight is None:
@@ -42,12 +43,14 @@ def given(rows: pl.DataFrame, rule: ScoreRule) -> pl.DataFrame:
     under = pl.lit(1, pl.Int128) if rule.on == "value" else pl.col(rule.on).cast(pl.Int128)
     top = value if rule.on == "value" else value * MILLION
     looked_up = {"attainment": _attained, "bands": _banded, "curve": _curved}[rule.kind](top, under, rule)
-    judged = pl.when(under > 0).then(looked_up)
-    score = judged.clip(rule.floor, rule.cap) if rule.floor is not None or rule.cap is not None else judged
-    return in_64_bits(
-        rows.with_columns(score=score, is_capped=(score != judged).fill_null(False))
+    score = pl.col("judged") if rule.floor is None and rule.cap is None else pl.col("judged").clip(rule.floor, rule.cap)
+    return (
+        rows.lazy()
+        .with_columns(judged=pl.when(under > 0).then(looked_up))
+        .with_columns(score=score, is_capped=(score != pl.col("judged")).fill_null(False))
         .with_columns(pl.col("score").fill_null(rule.otherwise))
         .with_columns(points=divided(pl.col("score") * rule.weight, pl.lit(FULL, pl.Int128)))
+        .drop("judged")
     )
 
 
@@ -65,7 +68,7 @@ def divided(top: pl.Expr, under: pl.Expr) -> pl.Expr:
     return whole + ((twice > under) | ((twice == under) & (whole % 2 == 1))).cast(pl.Int128)
 
 
-def _counted(rows: pl.DataFrame, rule: ScoreRule) -> pl.DataFrame:
+def _counted(rows: pl.DataFrame, rule: ScoreRule) -> pl.LazyFrame:
     """So many points for each step from a start on, or, of a deduction, off for each; nothing measured, no step."""
     value = pl.col("value").cast(pl.Int128)
     beyond = rule.start - value if rule.is_below else value - rule.start
@@ -73,9 +76,8 @@ def _counted(rows: pl.DataFrame, rule: ScoreRule) -> pl.DataFrame:
     whole = pl.col("steps") * rule.points
     kept = whole if rule.cap is None else whole.clip(None, rule.cap)
     sign = -1 if rule.kind == "deduction" else 1
-    return in_64_bits(
-        rows.with_columns(steps=steps.clip(0).fill_null(0)).with_columns(points=sign * kept, is_capped=kept != whole)
-    )
+    counted = rows.lazy().with_columns(steps=steps.clip(0).fill_null(0))
+    return counted.with_columns(points=sign * kept, is_capped=kept != whole)
 
 
 def _targeted(rows: pl.DataFrame, rule: ScoreRule) -> pl.DataFrame:

@@ -168,41 +168,40 @@ def _by_card(rows: pl.DataFrame, cards: Scorecard | Sequence[Scorecard]) -> list
 
 def _card_scores(rows: pl.DataFrame, card: Scorecard) -> pl.DataFrame:
     people = rows.select(KEY).unique(maintain_order=True)
-    measures = dict.fromkeys([entry.measure for entry in card.entries] + [rule.measure for rule in card.rules])
-    by_measure = {measure: _measured(rows, measure, people, card) for measure in measures}
-    entries = [
-        by_measure[entry.measure].with_columns(rule=pl.lit("Entry"), is_void=_not_reached(entry.least))
-        for entry in card.entries
-    ]
+    by_measure = _measured(rows, people, card)
+    entries = [by_measure[entry.measure].with_columns(is_void=_not_reached(entry.least)) for entry in card.entries]
     # Every frame has the same people in the same order.
     void = pl.any_horizontal(pl.lit(False), *(entry["is_void"] for entry in entries))
     is_void = people.select(is_void=void)["is_void"]
-    parts = [_as_trace(entry, "entry", "results", place) for place, entry in enumerate(entries)]
+    parts = [_placed(entry.lazy(), "Entry", "entry", "results", place) for place, entry in enumerate(entries)]
     if card.entries or card.base:
-        base = people.with_columns(is_void, rule=pl.lit("Base"), points=pl.when(is_void).then(0).otherwise(card.base))
-        parts.append(_as_trace(base, "base", "results", len(parts)))
+        base = people.lazy().with_columns(is_void, points=pl.when(is_void).then(0).otherwise(card.base))
+        parts.append(_placed(base, "Base", "base", "results", len(parts)))
     for rule in card.rules:
         earned = given(by_measure[rule.measure], rule)
         if card.unmet == "results" and rule.side == "results":
             earned = earned.with_columns(is_void, points=pl.when(is_void).then(0).otherwise("points"))
-        parts.append(_as_trace(earned.with_columns(rule=pl.lit(rule.name)), rule.kind, rule.side, len(parts)))
-    trace = pl.concat(parts)
+        parts.append(_placed(earned, rule.name, rule.kind, rule.side, len(parts)))
+    trace = _collected(parts)
     for rule, lower, upper, some in _bounds(card):
-        trace = pl.concat(
-            [trace, _kept_within(trace.filter(some), people, rule, lower, upper, trace["place"].max() + 1)]
-        )
-    return trace.with_columns(card=pl.lit(card.name)).select(list(TRACE))
+        beyond = _kept_within(trace.filter(some), people, lower, upper)
+        trace = pl.concat([trace, _collected([_placed(beyond, rule, "bound", DEDUCTIONS, trace["place"].max() + 1)])])
+    return trace.with_columns(card=pl.lit(card.name))
 
 
-def _measured(rows: pl.DataFrame, measure: str, people: pl.DataFrame, card: Scorecard) -> pl.DataFrame:
-    """A measure of everybody."""
-    found = rows.filter(pl.col("measure") == measure)
-    if len(found) < len(people):
-        without = people.join(found, on=KEY, how="anti", maintain_order="left")
-        raise InputError(
-            f"{len(without)} of {len(people)} managers have no {measure}, which scorecard {card.name} asks for (first: "
-            f"{without['manager_id'][0]}, {without['period'][0]}). Measure it, or take the rule out of policy.toml."
-        )
+def _measured(rows: pl.DataFrame, people: pl.DataFrame, card: Scorecard) -> dict[str, pl.DataFrame]:
+    """The measures of a card, each of everybody."""
+    parts = rows.partition_by("measure", as_dict=True, maintain_order=True)
+    found = {}
+    for measure in dict.fromkeys(one.measure for one in (*card.entries, *card.rules)):
+        found[measure] = parts.get((measure,), rows.clear())
+        if len(found[measure]) < len(people):
+            without = people.join(found[measure], on=KEY, how="anti", maintain_order="left")
+            raise InputError(
+                f"{len(without)} of {len(people)} managers have no {measure}, which scorecard {card.name} asks for "
+                f"(first: {without['manager_id'][0]}, {without['period'][0]}). Measure it, or take the rule out of "
+                "policy.toml."
+            )
     return found
 
 
@@ -220,31 +219,27 @@ def _bounds(card: Scorecard) -> list[tuple[str, int | None, int | None, pl.Expr]
     return found
 
 
-def _kept_within(
-    some: pl.DataFrame, people: pl.DataFrame, rule: str, lower: int | None, upper: int | None, place: int
-) -> pl.DataFrame:
+def _kept_within(some: pl.DataFrame, people: pl.DataFrame, lower: int | None, upper: int | None) -> pl.LazyFrame:
     """A row for everybody whose sum of some rows is not within bounds: what brings it there; its value is the sum."""
     sums = in_64_bits(some.group_by(KEY).agg(value=pl.col("points").cast(pl.Int128).sum()))
-    beyond = (
+    return (
         people.join(sums, on=KEY, how="left", maintain_order="left")
+        .lazy()
         .with_columns(pl.col("value").fill_null(0))
-        .with_columns(points=pl.col("value").clip(lower, upper) - pl.col("value"))
+        .with_columns(points=pl.col("value").clip(lower, upper) - pl.col("value"), is_capped=pl.lit(True))
         .filter(pl.col("points") != 0)
-        .with_columns(rule=pl.lit(rule), is_capped=pl.lit(True))
     )
-    return _as_trace(beyond, "bound", DEDUCTIONS, place)
 
 
-def _as_trace(rows: pl.DataFrame, kind: str, side: str, place: int) -> pl.DataFrame:
-    """The rows with all columns of a trace but the card's name."""
-    same = {"kind": pl.lit(kind), "side": pl.lit(side), "place": pl.lit(place), "card": pl.lit("")}
-    absent = {"points": pl.lit(0), "is_capped": pl.lit(False), "is_void": pl.lit(False)}
-    present = rows.with_columns(**same)
-    columns = [
-        (pl.col(name) if name in present.columns else absent.get(name, pl.lit(None))).cast(dtype).alias(name)
-        for name, dtype in TRACE.items()
-    ]
-    return present.select(columns)
+def _placed(rows: pl.LazyFrame, rule: str, kind: str, side: str, place: int) -> pl.LazyFrame:
+    return rows.with_columns(rule=pl.lit(rule), kind=pl.lit(kind), side=pl.lit(side), place=pl.lit(place, pl.Int32))
+
+
+def _collected(parts: list[pl.LazyFrame]) -> pl.DataFrame:
+    """All rows with the columns of a trace, what a row does not have being null, no points, or false."""
+    like = pl.LazyFrame(schema=TRACE | dict.fromkeys(("points", "steps", "score"), pl.Int128))
+    rows = pl.concat([like, *parts], how="diagonal_relaxed").select(list(TRACE)).collect()
+    return in_64_bits(rows.with_columns(pl.col("points").fill_null(0), pl.col("is_capped", "is_void").fill_null(False)))
 
 
 def _lines(card: Scorecard) -> dict[str, pl.Expr]:
