@@ -54,7 +54,8 @@ KNOWN_ON = {
 }  # fmt: skip
 RATES = st.integers(0, 200_000)
 AMOUNTS = st.integers(-(10**8), 10**8).filter(bool)
-DRAWN = settings(max_examples=12, deadline=None, phases=set(Phase) - {Phase.shrink})  # banks take too long to shrink
+# Banks take too long to shrink, and to draw many: what holds in these few is asked of many by test_large.
+DRAWN = settings(max_examples=5, deadline=None, phases=set(Phase) - {Phase.shrink})
 
 
 def text(value: int, digits: int) -> str:

@@ -7,18 +7,31 @@ from datetime import date
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import crmlab as crm
 from crmlab import simulate
 from crmlab.bank.check import check
-from tests import test_contribution, test_panel
+from tests import test_books, test_contribution, test_deals, test_maturities, test_panel, test_standing
 from tests.random_banks import delivered
+from tests.test_maturities import maturing
 from tests.test_panel import DAYS, ENTRIES, SHARES, VALUATIONS
 
 pytestmark = pytest.mark.slow
 
 MANY = settings(test_panel.DRAWN, max_examples=150)
+DAYS_WITHIN = st.dates(date(2024, 1, 31), date(2024, 3, 20))
+DELIVERED = [  # what `make test` asks of a few banks, and what is drawn for it
+    (test_books.test_books_are_the_panel_by_manager, delivered(), DAYS),
+    (test_contribution.test_nothing_is_lost_between_accounts_customers_and_managers, delivered(), DAYS),
+    (test_contribution.test_the_wall_what_is_delivered_later_changes_nothing, delivered(), DAYS_WITHIN),
+    (test_deals.test_states_and_periods_equal_those_told_day_by_day_on_both_engines, delivered(), DAYS),
+    (test_maturities.test_maturities_against_a_daily_ledger_by_brute_force, maturing()),
+    (test_maturities.test_nothing_after_as_of_and_no_current_column_changes_a_maturity, maturing(), DAYS_WITHIN),
+    (test_panel.test_the_wall_what_comes_after_as_of_changes_nothing, ENTRIES, ENTRIES, VALUATIONS, DAYS),
+    (test_standing.test_month_by_month_is_the_same_as_all_at_once_and_sums_are_those_of_the_lines, delivered()),
+]
 BUILD = """
 import json, resource, sys
 import crmlab as crm
@@ -48,6 +61,12 @@ def test_nothing_is_lost_on_150_banks():
 def test_contribution_equals_a_ledger_kept_day_by_day_on_150_banks():
     drawn = given(delivered(), DAYS)
     MANY(drawn(test_contribution.test_contribution_equals_a_ledger_kept_day_by_day.hypothesis.inner_test))()
+
+
+@pytest.mark.parametrize("asked", DELIVERED, ids=lambda asked: asked[0].__name__)
+def test_what_holds_in_a_few_banks_holds_in_50(asked):
+    test, *drawn = asked
+    settings(MANY, max_examples=50)(given(*drawn)(test.hypothesis.inner_test))()
 
 
 def test_a_bank_in_pieces_reconciles_and_engines_agree(extracts, tmp_path):

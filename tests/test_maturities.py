@@ -331,7 +331,7 @@ def conserved(rows: pl.DataFrame, days: int) -> None:
 # --- the wall ------------------------------------------------------------------------------------------------------
 
 
-@settings(random_banks.DRAWN, max_examples=8)
+@settings(random_banks.DRAWN, max_examples=4)
 @given(tables=maturing(), as_of=st.dates(date(2024, 1, 31), date(2024, 4, 10)))
 def test_nothing_after_as_of_and_no_current_column_changes_a_maturity(tables, as_of):
     current = {"auto_renew": "Y", "overdue_days": "77", "five_grade": "loss"}

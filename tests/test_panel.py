@@ -6,12 +6,12 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import crmlab as crm
-from tests import banks, brute
+from tests import banks, brute, random_banks
 from tests.banks import account, entry, person
 
 AS_OF = date(2024, 3, 31)
@@ -391,7 +391,7 @@ ENTRIES = st.lists(
 )
 VALUATIONS = st.dictionaries(DAYS, st.integers(-(10**9), 10**9), max_size=4)
 SHARES = st.integers(1, 999_999)
-DRAWN = settings(max_examples=20, deadline=None, phases=set(Phase) - {Phase.shrink})  # banks take too long to shrink
+DRAWN = settings(random_banks.DRAWN, max_examples=8)
 
 
 def drawn(folder: Path, entries, valuations, cut: date, share: int) -> Path:

@@ -1,6 +1,8 @@
 """Standing: sums of a customer's lines, what is not known, and the last own act carried from month to month."""
 
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
@@ -51,9 +53,10 @@ def test_six_customers(tmp_path):
 
 @DRAWN
 @given(tables=delivered())
-def test_month_by_month_is_the_same_as_all_at_once_and_sums_are_those_of_the_lines(tmp_path_factory, tables):
-    bank = written(tmp_path_factory.mktemp("bank"), tables)
-    customers, lines, people = given_of(bank)
+def test_month_by_month_is_the_same_as_all_at_once_and_sums_are_those_of_the_lines(tables):
+    with TemporaryDirectory() as folder:
+        bank = written(Path(folder), tables)
+        customers, lines, people = given_of(bank)
     whole = standing.table(customers, lines, people, bank.policy)
     seen, parts = pl.DataFrame(schema={"customer_id": pl.Int32, "last_active_on": pl.Date}), []
     for month in sorted(customers["month"].unique()):
