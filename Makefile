@@ -26,10 +26,10 @@ demo: data/mart/CURRENT ## simulate a bank, build its mart and serve the pages o
 test: lint test-code test-notebooks test-pages ## all that must pass: lint, code, notebooks and pages
 
 test-code: .venv/.test .venv/.browser ## unit tests, properties, doctests and layers
-	$(PYTEST)
+	$(PYTEST) --numprocesses 2 --dist loadfile
 
 test-notebooks: .venv/.test .venv/.browser data/mart/CURRENT ## run every notebook
-	CRMLAB_MART=$(CURDIR)/data/mart $(PYTEST) --nbval-lax --nbval-current-env notebooks
+	CRMLAB_MART=$(CURDIR)/data/mart $(PYTEST) -p nbval.plugin --nbval-lax --nbval-current-env notebooks
 
 test-pages: .venv/.test .venv/.browser ## pages in a real browser
 	$(PYTEST) -m browser
