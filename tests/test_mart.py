@@ -619,7 +619,7 @@ def test_a_reader_keeps_reading_while_snapshots_are_published(extracts, mart):
     before = [held.page("trend").clone(), held.facts.collect()]
 
     def read() -> None:
-        while not done.is_set():
+        while not done.wait(0.1):
             found = crm.mart.open(mart)
             last = found.facts.select(pl.col("ends_on").max()).collect().item()
             rows = {page: found.page(page).height for page in PAGES}
