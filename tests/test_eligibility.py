@@ -248,6 +248,7 @@ def test_pairs_come_back_as_they_were_given_in_their_order():
         ([(1, "fund"), (7, "fund")], people({}), POLICY, r"1 of 2 pairs .* a customer that there is not \(first: 7"),
         ([(1, "fund")], pl.concat([people({}), people({})]), POLICY, "repeat a customer_id"),
         ([(1, "fund")], people({}).drop("consent"), POLICY, "eligible needs a column consent"),
+        ([(1, "fund")], people({}).with_columns(kind=pl.lit(None, pl.String)), POLICY, "1 of 1 rows .* have no kind"),
         ([(1, "fund")], people({}), ruled(age={"fnd": (18, None)}), "a rule about fnd, which is no line and no"),
     ],
 )  # fmt: skip

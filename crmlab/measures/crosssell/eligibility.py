@@ -6,7 +6,7 @@ from typing import NamedTuple
 import polars as pl
 
 from crmlab.errors import InputError, near_miss
-from crmlab.measures.given import in_order, named
+from crmlab.measures.given import in_order, named, required
 from crmlab.policy import LINES, Policy
 
 PAIR = ["customer_id", "product_id"]
@@ -75,7 +75,7 @@ def eligible(
     Raises
     ------
     InputError
-        When a column is missing, a customer occurs twice among `people`, or a pair is of a customer or product that
+        When a column is missing, a customer occurs twice among `people` or has no kind, or a pair is of a customer or product that
         there is not, or a rule is about a product that there is not.
 
     Examples
@@ -98,6 +98,8 @@ def eligible(
     named(people.columns, KNOWN, measure)
     named(holdings.columns, [*PAIR, "opened_on", "closed_on"], measure)
     named(products.columns, ["product_id", "line", "risk"], measure)
+    if people.height:  # rules are by kind: of whom that is not known, none could be asked
+        required(people, ["kind"], measure)
     people, products = in_order(people, ["customer_id"], measure), in_order(products, ["product_id"], measure)
     _all_known(pairs, people, products, policy)
     rules = policy.eligibility.rules
