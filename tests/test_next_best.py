@@ -136,6 +136,13 @@ def test_the_trial_tells_what_was_better():
     assert plain["auc"] < 0.6 < own["auc"]
 
 
+def test_a_trial_learns_nothing_twice_and_tells_the_same():
+    again = crosssell.trial(WHOLE.landmarks, POLICY, book=WHOLE.book, now=FIT)
+    assert again.fit.models is FIT.earlier
+    for name in ("products", "rankings", "gains", "verdicts"):
+        assert_frame_equal(getattr(again, name), getattr(TRIAL, name))
+
+
 def test_the_trial_draws_up_lists():
     gains = TRIAL.gains.filter(pl.col("product_id").is_null())
     for (_,), rows in gains.group_by("method"):

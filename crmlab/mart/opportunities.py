@@ -124,7 +124,7 @@ def _next_best(known: Known, products: pl.DataFrame) -> tuple[dict[str, pl.DataF
     except InputError as error:
         return _nothing(), {"next_best": str(error)}
     try:
-        trial = crosssell.trial(rows, bank.policy, book=book)
+        trial = crosssell.trial(rows, bank.policy, book=book, now=fit)
         tried = {f"taking_{name}": _plain(getattr(trial, name)) for name in TRIALS}
     except InputError as error:
         tried, said = {f"taking_{name}": pl.DataFrame() for name in TRIALS}, {"trial": str(error)}

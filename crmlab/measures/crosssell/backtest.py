@@ -12,7 +12,7 @@ from crmlab.measures.churn.ranking import auc, clusters, dense
 from crmlab.measures.churn.reliability import Curve, calibration
 from crmlab.measures.churn.training import month_end
 from crmlab.measures.crosssell.choosing import Fit, compared, fit, log_loss, needed
-from crmlab.measures.crosssell.models import METHODS, POPULARITY, taken
+from crmlab.measures.crosssell.models import METHODS, POPULARITY, one_thread, taken
 from crmlab.measures.crosssell.popularity import Book
 from crmlab.measures.crosssell.ranked import apart, average_precision, on_list, places, precision, recall, shared
 from crmlab.measures.crosssell.taking import as_known, offered
@@ -66,7 +66,11 @@ class _Test(NamedTuple):
 
 
 def trial(
-    landmarks: pl.DataFrame, policy: Policy, horizon_months: int | None = None, book: Book | None = None
+    landmarks: pl.DataFrame,
+    policy: Policy,
+    horizon_months: int | None = None,
+    book: Book | None = None,
+    now: Fit | None = None,
 ) -> Trial:
     """Fit and choose on what was known so long ago that all the horizon has passed since, and say what was taken.
 
@@ -82,6 +86,9 @@ def trial(
         As `crosssell.landmarks` gives them, up to the last month end.
     policy, horizon_months, book
         As for `crosssell.fit`.
+    now
+        The fit on the same landmarks, policy, horizon and book up to their last month, where it has been made already:
+        what it would have learnt earlier needs not be learnt again.
 
     Returns
     -------
@@ -123,7 +130,8 @@ a shorter horizon.
             f"{horizon} months cannot be tested yet: that needs {needed(horizon, policy) + horizon} month ends, and "
             f"there are {last - first + 1}. Wait, or test a shorter horizon."
         )
-    found = fit(as_known(landmarks, month_end(at)), month_end(at), policy, horizon, book)
+    models = now.earlier if now and now.earlier.span.at == at and now.horizon == horizon else None
+    found = fit(as_known(landmarks, month_end(at)), month_end(at), policy, horizon, book, models)
     rows = landmarks.filter(pl.col("month").is_between(month_end(at), month_end(last - horizon)))
     test = _test(found, rows)
     if not test.has_taken.any():
@@ -131,7 +139,8 @@ a shorter horizon.
             f"Nobody took anything within {horizon} months of {month_end(at)}, so nothing can be compared. Test "
             "another time or more customers."
         )
-    products = pl.concat(_of_product(found, test, n, horizon) for n in range(len(found.models.products)))
+    with one_thread():
+        products = pl.concat(_of_product(found, test, n, horizon) for n in range(len(found.models.products)))
     return Trial(found, month_end(at), month_end(last - horizon), products, _rankings(test),
                  _gains(found, test), _verdicts(test, horizon))  # fmt: skip
 

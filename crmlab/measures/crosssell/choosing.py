@@ -32,18 +32,25 @@ CHOICES = {
 class Fit:
     """Who takes which product within `horizon` months, as known at `as_of`.
 
-    `models` all ways to tell it; `used` by product, the one that is; `choices` as `crosssell.choices` tells them.
+    `models` all ways to tell it, `earlier` the same as they would have stood when they were compared; `used` by
+    product, the one that is; `choices` as `crosssell.choices` tells them.
     """
 
     as_of: date
     horizon: int
     models: Models
+    earlier: Models
     used: dict[str, str]
     choices: pl.DataFrame
 
 
 def fit(
-    landmarks: pl.DataFrame, as_of: date, policy: Policy, horizon_months: int | None = None, book: Book | None = None
+    landmarks: pl.DataFrame,
+    as_of: date,
+    policy: Policy,
+    horizon_months: int | None = None,
+    book: Book | None = None,
+    models: Models | None = None,
 ) -> Fit:
     """Fit who takes each product, by all ways, and choose for each product the one that told best.
 
@@ -70,6 +77,8 @@ def fit(
     book
         What rules are found in, as `crosssell.Book`: holdings, customers (customer_id, since), products; without it
         there are no rules.
+    models
+        What would be learnt from all that is known, where that has been done already: `earlier` of a later fit.
 
     Returns
     -------
@@ -116,9 +125,9 @@ def fit(
         )
     earlier = learnt(as_known(known, month_end(test)), test, horizon, products, policy, book)
     later = known.filter(pl.col("month").is_between(month_end(test), month_end(at - horizon)))
-    models = learnt(known, at, horizon, products, policy, book)
+    models = models or learnt(known, at, horizon, products, policy, book)
     table = _compared(earlier, models, later)
-    return Fit(last, horizon, models, dict(table.select("product_id", "used").iter_rows()), table)
+    return Fit(last, horizon, models, earlier, dict(table.select("product_id", "used").iter_rows()), table)
 
 
 def needed(horizon: int, policy: Policy) -> int:

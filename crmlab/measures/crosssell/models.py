@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from crmlab.errors import InputError
 from crmlab.measures.churn.landmarking import number
@@ -135,19 +136,29 @@ def learnt(rows: pl.DataFrame, at: int, horizon: int, products: tuple[str, ...],
     of = basis(train.frame.gather_every(every), known_of(rows), len(kinds))
     bare = Models(months, products, kinds, of, {}, {}, {}, pl.DataFrame(schema=TABLE))
     ruled = confirmed(book, month_end(at), horizon, policy) if book else {}
-    found = {name: _product(bare, name, train, policy, ruled.get(name, [])) for name in products}
+    with one_thread():
+        found = {name: _product(bare, name, train, policy, ruled.get(name, [])) for name in products}
+        raw = {name: one[0] for name, one in found.items()}
+        ways = _calibrated(bare, raw, later, policy.crosssell.least_events)
     if not any(one[1] for one in found.values()):
         raise InputError(
             f"Nobody took any of {len(products)} products between {months_of(months.first)} and "
             f"{months_of(months.until)}, so nothing says what comes next. Give a longer history."
         )
-    raw = {name: one[0] for name, one in found.items()}
     return bare._replace(
-        ways=_calibrated(bare, raw, later, policy.crosssell.least_events),
+        ways=ways,
         n_takers={name: one[1] for name, one in found.items()},
         why={name: one[2] for name, one in found.items() if one[2]},
         ratios=pl.concat([bare.ratios, *(one[3] for one in found.values())]),
     )
+
+
+def one_thread() -> threadpool_limits:
+    """Matrices of a product are small: threads would wait for each other longer than they compute.
+
+    And they add up in an order of their own: so any machine tells the same.
+    """
+    return threadpool_limits(1, user_api="blas")
 
 
 def held(rows: pl.DataFrame, products: tuple[str, ...]) -> np.ndarray:
