@@ -75,8 +75,8 @@ def eligible(
     Raises
     ------
     InputError
-        When a column is missing, a customer occurs twice among `people` or has no kind, or a pair is of a customer or product that
-        there is not, or a rule is about a product that there is not.
+        When a column is missing, a customer occurs twice among `people` or has no kind, or a pair is of a customer or
+        product that there is not, or a rule is about a product that there is not.
 
     Examples
     --------
