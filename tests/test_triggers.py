@@ -86,6 +86,13 @@ def test_those_alike_are_of_the_kind_hold_as_much_and_had_none():
     assert found["base_rate"] == pytest.approx((2 / 4 + 2 / 6 + 2 / 4) / 3)
 
 
+def test_an_event_of_who_holds_nothing_any_more_does_not_count():
+    """A salary that rose in the month in which the last account was closed: those alike are customers, too."""
+    rows = [(1, "D", OLD, MARCH), (2, "D", OLD, None), (3, "D", OLD, None), (3, "T", MARCH + timedelta(9), None)]
+    found = told(happened((1, MARCH), (3, MARCH)), held(*rows))
+    assert (found["n"], found["n_taken"], found["n_unlike"], found["n_base"]) == (1, 1, 0, 1)
+
+
 def test_an_event_beside_which_nobody_is_alike_is_told_apart():
     people = held((1, "D", OLD, None), (2, "D", OLD, None)).with_columns(kind=pl.Series(["corporate", "retail"]))
     found = told(happened((1, MARCH)), people)
@@ -124,7 +131,7 @@ def brute(events: pl.DataFrame, holdings: pl.DataFrame, members=("T", "T2"), day
     counted, last = [], {}
     for who, on in had:
         in_time = AS_OF.replace(year=AS_OF.year - 2) < on <= AS_OF - timedelta(days)
-        if who in kind and in_time and (who not in last or (on - last[who]).days > days):
+        if who in kind and in_time and open_(who, on) and (who not in last or (on - last[who]).days > days):
             counted.append((who, on))
             last[who] = on
     rows = []
@@ -158,7 +165,7 @@ def test_counts_by_brute_force(seed):
         return [date(2022, 10, 1) + timedelta(int(at)) for at in rng.integers(0, 820, n)]
 
     n = 24
-    rows = [(who, "D", OLD, None) for who in range(12)]
+    rows = [(who, "D", OLD, None) for who in range(10)]
     for who, product, start in zip(rng.integers(0, 12, n), rng.choice(["T", "T2", "W"], n), day(n), strict=True):
         rows.append((int(who), str(product), start, start + timedelta(90) if rng.random() < 0.5 else None))
     people = held(*rows).with_columns(
@@ -250,6 +257,9 @@ def test_fresh_is_the_latest_of_each_kind_not_too_old_and_still_there():
         (5, "maturing_soon", AS_OF, AS_OF + days["maturing_soon"]),
     ]
     assert_frame_equal(found, fresh(events.reverse(), POLICY, AS_OF))
+    later = [happened((who, AS_OF + timedelta(1)), kind=kind) for who in (3, 5) for kind in ("closed", "inflow_stayed")]
+    later = pl.concat(later).with_columns(account_id=pl.lit(50, pl.Int32))
+    assert_frame_equal(found, fresh(events.vstack(later), POLICY, AS_OF))
 
 
 def test_the_worked_example_of_a_manager():

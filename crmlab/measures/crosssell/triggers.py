@@ -29,8 +29,8 @@ def followed(
     Answers: is this a good moment to call, and with what?
 
     A product is taken where a holding of it begins within ``follow_days`` after the day of the event, that day not
-    counted; a deposit renewed is no new holding. Only events whose days were over by `as_of` count. Of events of one
-    customer whose days overlap the first counts.
+    counted; a deposit renewed is no new holding. Only events whose days were over by `as_of` count, of customers who
+    held something on the day. Of events of one customer whose days overlap the first counts.
 
     Customers alike had no such event in the ``follow_days`` before or in its month; are of the same kind; and held, or
     did not, something of the target. They are looked at from the middle day of the month's events on, and weigh as many
@@ -87,7 +87,8 @@ def followed(
     rows = []
     for rule in policy.triggers:
         had = _had(events.filter(pl.col("on") <= as_of), rule, spells)
-        windows = _apart(had.filter(pl.col("on") > since, pl.col("on") <= _days_before(as_of, rule)), rule.follow_days)
+        ended = had.filter(pl.col("on") > since, pl.col("on") <= _days_before(as_of, rule))
+        windows = _apart(_of_holders(ended, spells), rule.follow_days)
         for target, members in _targets(rule, products):
             rows.append(_beside(rule, target, members, windows, had, spells))
     return _with_intervals(pl.DataFrame(rows, schema=COUNTED, orient="row"))
@@ -130,6 +131,7 @@ def fresh(events: pl.DataFrame, policy: Policy, as_of: date) -> pl.DataFrame:
     """
     named(events.columns, [*EVENT, "matures_on"], "crosssell.fresh")
     kind = pl.col("kind").cast(pl.String)
+    events = events.filter(pl.col("on") <= as_of)
     closed = events.filter(kind == "closed").select("customer_id", "account_id").unique()
     rules = pl.DataFrame(
         [(rule.kind, rule.name, rule.fresh_days, place) for place, rule in enumerate(policy.triggers)],
@@ -140,7 +142,7 @@ def fresh(events: pl.DataFrame, policy: Policy, as_of: date) -> pl.DataFrame:
         events.with_columns(kind)
         .join(rules, on="kind")
         .with_columns(until=pl.col("on") + pl.duration(days=pl.col("fresh_days")))
-        .filter(pl.col("on") <= as_of, pl.col("until") >= as_of)
+        .filter(pl.col("until") >= as_of)
         .join(closed, on=["customer_id", "account_id"], how="anti")  # an event about no account matches none
         .sort("on", "account_id")
         .unique(["customer_id", "kind"], keep="last", maintain_order=True)
@@ -181,6 +183,13 @@ def _had(events: pl.DataFrame, rule: Trigger, spells: Spells) -> pl.DataFrame:
         .unique()
         .sort("place", "day")
     )
+
+
+def _of_holders(had: pl.DataFrame, spells: Spells) -> pl.DataFrame:
+    """Events of those who held something on the day, as those alike do."""
+    beside = had.join(spells.rows.select("place", "start", "end"), on="place")
+    open_then = beside.filter(pl.col("start") <= pl.col("day"), pl.col("end") > pl.col("day"))
+    return had.join(open_then, on=["place", "day"], how="semi", maintain_order="left")
 
 
 def _apart(had: pl.DataFrame, days: int) -> pl.DataFrame:
