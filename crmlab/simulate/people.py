@@ -56,6 +56,7 @@ class People:
     aum_before: np.ndarray
     closes_in: np.ndarray  # the month's index
     dormant_from: np.ndarray
+    raised_on: np.ndarray
     joined: np.ndarray
 
     def __len__(self) -> int:
@@ -133,7 +134,7 @@ def draw(rng: np.random.Generator, n: int, calendar: list[Month], n_branches: in
     return crowd
 
 
-_DAYS = ("graded_on", "handed_on", "complained_on", "leaving_from", "left_on", "dormant_from")
+_DAYS = ("graded_on", "handed_on", "complained_on", "leaving_from", "left_on", "dormant_from", "raised_on")
 
 
 def _since(rng: np.random.Generator, profile: np.ndarray, calendar: list[Month]) -> np.ndarray:

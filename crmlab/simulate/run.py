@@ -15,6 +15,7 @@ from crmlab.simulate import (
     dealings,
     homes,
     income,
+    leading,
     leaving,
     lending,
     opening,
@@ -73,6 +74,7 @@ def bank(
     n_blocks = -(-customers // BLOCK)
     files = book.Files(folder, n_blocks, BLOCK)
     tables |= staff.tables(team, rng, days) | dealings.campaign_tables(offered) | prospects.tables()
+    tables |= leading.tables()
     for name, rows in tables.items():
         files.write_once(name, rows)
     for block in range(n_blocks):
@@ -81,7 +83,8 @@ def bank(
         crowd = people.draw(own, n, days, len(team.weights), team.weights)
         shared = homes.draw(np.random.default_rng([seed, 4, block]), crowd)
         courted = np.random.default_rng([seed, 3, block])
-        world = World(crowd, Ledger(), team, own, rates, days, days[0], shared, courted, block, offered)
+        tastes = np.random.default_rng([seed, 5, block])
+        world = World(crowd, Ledger(), team, own, rates, days, days[0], shared, courted, tastes, block, offered)
         _simulate(world, files, Dirt(dirt, np.random.default_rng([seed, 2, block]), block), progress)
     progress("simulate", n_blocks * months, n_blocks * months)
     return folder
@@ -138,11 +141,13 @@ def _month(world: World, month: Month) -> None:
     leaving.fall_asleep(world)
     saving.maturities(world)
     leaving.at_maturity(world)
+    leading.rises(world)
     income.month(world)
     lending.repay(world)
     spending.month(world)
     leaving.run_off(world)
     dealings.offers(world)
+    leading.takes(world)
     saving.month(world)
     lending.lend(world)
     spending.dress(world)

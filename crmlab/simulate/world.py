@@ -19,7 +19,7 @@ class World:
     """Customers, accounts and staff of a block, its own random numbers, and the rows written down so far.
 
     A row's columns are arrays of numbers or of words; `book` turns them into the text of an extract. Tables whose name
-    begins with ``truth/`` hold what was planted. The random numbers of `prospects` are their own, too.
+    begins with ``truth/`` hold what was planted. The random numbers of `prospects` and `tastes` are their own, too.
     """
 
     people: People
@@ -31,6 +31,7 @@ class World:
     month: Month
     homes: Homes
     prospects: np.random.Generator
+    tastes: np.random.Generator
     block: int = 0
     campaigns: tuple = ()
     serials: dict[str, int] = field(default_factory=lambda: defaultdict(int))
