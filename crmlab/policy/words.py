@@ -10,6 +10,7 @@ from crmlab.policy.phrases import amount, capital_first, counted, joined, minor,
 from crmlab.policy.rules import Policy, TierRule
 from crmlab.policy.source import MILLION
 from crmlab.policy.words_customers import customer_words
+from crmlab.policy.words_managing import managing_words
 from crmlab.policy.words_offering import offering_words
 
 VALUES = {
@@ -46,6 +47,7 @@ def words(policy: Policy) -> list[str]:
         "Deviation": _deviation(policy),
         **customer_words(policy),
         **offering_words(policy),
+        **managing_words(policy),
     }
     return [line for heading, said in sections.items() for line in section(heading, said)]
 
