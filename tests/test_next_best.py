@@ -13,6 +13,7 @@ from crmlab import policy as rules
 from crmlab.errors import InputError
 from crmlab.measures import crosssell
 from crmlab.measures.churn.recalibration import Calibration
+from crmlab.measures.churn.training import month_end
 from crmlab.measures.crosssell import choosing, models, popularity, ranked
 from crmlab.measures.crosssell.popularity import Book, Popular, Ruled, Seen
 from tests.drawn_takers import ENDS, PRODUCTS, drawn
@@ -288,6 +289,12 @@ def test_the_months_to_learn_from_lie_before_those_calibrated_on():
     found = models.span(1, 30, 3, POLICY)
     assert found.until == 30 - 3 - POLICY.crosssell.calibration_months
     assert isinstance(FIT.models.ways["fund"]["hazards"].calibration, Calibration)
+
+
+def test_rules_stand_on_the_months_before_those_calibrated_on():
+    found = FIT.models.ways["fund"]["rules"].model.rules
+    known = popularity.confirmed(WHOLE.book, month_end(FIT.models.span.until), 3, POLICY)["fund"]
+    assert [rate for _, rate in found] == [rate for _, rate in known]
 
 
 @pytest.mark.slow

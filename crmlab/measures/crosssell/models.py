@@ -135,7 +135,8 @@ def learnt(rows: pl.DataFrame, at: int, horizon: int, products: tuple[str, ...],
     every = max(len(train.frame) // MOST_ROWS, 1)
     of = basis(train.frame.gather_every(every), known_of(rows), len(kinds))
     bare = Models(months, products, kinds, of, {}, {}, {}, pl.DataFrame(schema=TABLE))
-    ruled = confirmed(book, month_end(at), horizon, policy) if book else {}
+    # Rules stand on the months that models are learnt from, too: those they are calibrated on are of their own.
+    ruled = confirmed(book, month_end(months.until), horizon, policy) if book else {}
     with one_thread():
         found = {name: _product(bare, name, train, policy, ruled.get(name, [])) for name in products}
         raw = {name: one[0] for name, one in found.items()}
