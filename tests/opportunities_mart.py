@@ -34,7 +34,9 @@ def written(folder: Path, n: int = 400, seed: int = 1, is_told: bool = True) -> 
     of_retention(folder, n, seed)
     snapshot = folder / SNAPSHOTS / "1"
     people = pl.read_ipc(snapshot / "pages" / "roster.arrow")
+    due = pl.read_ipc(snapshot / "pages" / "maturing.arrow")
     pages = _pages(people, np.random.default_rng(seed), is_told)
+    pages["maturing"] = due.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("account_id"), pl.all())
     for name, table in pages.items():
         table.write_ipc(snapshot / "pages" / f"{name}.arrow", compat_level=pl.CompatLevel.oldest())
     opened = people.select("customer_id", product_id=pl.lit("D01"), opened_on=pl.lit(date(2018, 1, 1)))
@@ -102,6 +104,7 @@ def _offers(people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
             probability=pl.Series(probability),
             source=pl.Series(rng.choice(["hazards", "popularity", "logistic"], len(rows))),
             a_year=pl.Series(a_year, dtype=pl.Int64),
+            basis=pl.Series(rng.choice(["kind and tier", "kind"], len(rows))),
             value=pl.Series(np.rint(probability * a_year).astype(np.int64)),
         )
         .filter(pl.Series(is_told))
@@ -232,7 +235,7 @@ def _occasions(people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
         *who,
         trigger=pl.Series(rng.choice([one["name"] for one in TRIGGERS[:2]], 60)),
         on=pl.lit(date(2025, 12, 10)), until=pl.lit(date(2026, 1, 9)),
-        amount=pl.Series(rng.integers(10**6, 10**7, 60)), detail=pl.lit("× 4.2"),
+        amount=pl.Series(rng.integers(10**6, 10**7, 60)), detail=pl.lit("× 4.2"), account_id=pl.lit(None, pl.Int32),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import ipywidgets
 import polars as pl
@@ -144,7 +144,7 @@ def test_who_has_no_manager_is_called_by_the_branch(tables):
 
 def test_prices_are_told_by_name(tables):
     told = builder.prices(tables, Solving(), 0)
-    assert "one more hour of Li: CNY 12" in told
+    assert "one more hour of Li is worth CNY 12" in told
     assert word("opportunities.prices_of_build") in told
 
 
@@ -157,6 +157,7 @@ def test_a_list_is_settled_in_a_process_of_its_own_shown_and_issued(folder):
     buttons = {one.description: one for box in (settle_box, issue_box) for one in box.children[1].children}
     controls["minutes"].value = 240
     assert buttons["Issue this list"].disabled
+    assert buttons["Issue this list"].layout.display == "none"  # and no room is left for it
     steps = []
     solving.observe(lambda change: steps.append(change.new), "step")
     buttons["Settle the list"].click()
@@ -230,8 +231,11 @@ def test_rules_are_told_with_why_not(tables):
     assert "1 did not surely hold up; 1 cannot be told" in told
     rows = listed.rules(tables)
     assert rows["when_held"].to_list()[2] == "Bond plan + Credit card"
-    assert rows["rate_holders"][0] == "25.0 % (16.8–35.5), 20 of 80"
-    assert rows["why"].null_count() == 1
+    assert rows["rate_holders"][0] == "25.0 % (16.8–35.5) of 80"
+    assert rows["rule_verdict"][:2].to_list() == [
+        "held up", "did not surely hold up: not surely more often than others like them",
+    ]  # fmt: skip
+    assert rows["points_more"][0] == "+20.0 pp (+10.0 to +30.0)"
 
 
 def test_the_matrix_is_pale_where_nothing_is_sure(tables):
@@ -244,6 +248,52 @@ def test_the_matrix_is_pale_where_nothing_is_sure(tables):
     assert [len(one) for one in sides.values()] == [1, 1, 1]
     assert len(set.union(*sides.values())) == 3
     assert "may as well be chance" in " ".join(bars.hovertext)
+
+
+def test_what_goes_together_most_is_told_with_its_interval(tables):
+    told = say.together(tables, "retail")
+    assert "10 customers hold both, 3.0 × as many as by chance (2.0 to 4.5)" in told
+    assert say.together(tables, "nobody") == ""
+
+
+def test_what_surely_follows_an_event_is_told_first(tables):
+    told = say.followed(tables)
+    assert "<b>1 of 3</b> are surely taken more often" in told
+    assert "Large inflow that stays → a term deposit, +9.0 pp (+5.0 to +12.0)" in told
+
+
+def test_quarters_of_few_customers_are_pale_with_their_intervals_and_break_the_line(tables, mart):
+    rates = mart.page("attach_rates")
+    is_few = (pl.col("group") == "retail") & (pl.col("month") < date(2024, 4, 1))
+    few = rates.with_columns(
+        n=pl.when(is_few).then(9).otherwise("n"), n_taken=pl.when(is_few).then(1).otherwise("n_taken")
+    )
+    figure = draw.attached(Tables(replace(mart, _pages={"attach_rates": few})), "kind", "Credit card")
+    assert len(figure.data) == len(draw.attached(tables, "kind", "Credit card").data) + 1
+    line, pale = (one for one in figure.data if one.name == "Retail")
+    assert line.y[0] is None
+    assert (pale.marker.color, len(pale.x)) == (theme.FAINT, 1)
+    assert pale.error_y.color == theme.faded(theme.FAINT, 0.4)
+
+
+def test_who_takes_a_product_is_told_of_the_last_quarter_and_the_year_before(tables):
+    rows = draw.attach_rates(tables, "kind", "Credit card")
+    told = draw.attached_told(tables, "kind", "Credit card")
+    assert "took it in Q4 2025" in told
+    assert f"of {rows['n'][-1]})" in told
+    assert ", a year before " in told
+    assert draw.attached_told(tables, "kind", None) == ""
+
+
+def test_money_that_matures_is_told_with_its_amount(tables, mart):
+    due = mart.page("maturing").row(0, named=True)
+    now = mart.page("occasions").with_columns(
+        account_id=pl.lit(due["account_id"], pl.Int32), amount=pl.lit(None, pl.Int64)
+    )
+    pages = {"occasions": now, "maturing": mart.page("maturing")}
+    found = listed.occasions(Tables(replace(mart, _pages=pages)))
+    assert found["amount_event"].unique().to_list() == [due["amount"]]
+    assert listed.occasions(tables)["amount_event"].null_count() == 0
 
 
 def test_attach_rates_of_a_quarter_are_those_of_its_months(tables, mart):

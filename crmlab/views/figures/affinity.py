@@ -72,10 +72,15 @@ def attached(frame: pl.DataFrame, names: dict[str, str], colours: dict[str, str]
     if not frame.height:
         return theme.sentence(word("opportunities.attached_none"), HEIGHT)
     middle = (len(names) - 1) / 2
-    traces = [
-        _line(frame.filter(pl.col("group") == group), name, colours.get(group, theme.OTHER), (at - middle) * 4)
-        for at, (group, name) in enumerate(names.items())
-    ]
+    traces = []
+    for at, (group, name) in enumerate(names.items()):
+        rows, days = frame.filter(pl.col("group") == group), round((at - middle) * 4)
+        is_small = rows["n"] < SMALL
+        if not is_small.all():
+            traces.append(_line(rows, name, colours.get(group, theme.OTHER), days))
+        if is_small.any():
+            few = _line(rows.filter(is_small), name, theme.FAINT, days, is_small=True)
+            traces.append(few | {"showlegend": bool(is_small.all())})
     quarters = frame["quarter"].unique().sort().to_list()
     room = timedelta(days=45)
     every = -(-len(quarters) // 9)
@@ -101,17 +106,17 @@ def attached(frame: pl.DataFrame, names: dict[str, str], colours: dict[str, str]
     )
 
 
-def _line(rows: pl.DataFrame, name: str, colour: str, days: float) -> dict:
-    """Moved by some days, so that intervals of several groups do not lie on one another."""
-    faint = [theme.FAINT if n < SMALL else colour for n in rows["n"]]
+def _line(rows: pl.DataFrame, name: str, colour: str, days: int, is_small: bool = False) -> dict:
+    """Moved by some days, so that intervals of several groups do not lie on one another; broken where there are few."""
+    told = pl.lit(True) if is_small else pl.col("n") >= SMALL
     return {
         "type": "scatter",
-        "mode": "lines+markers" if rows["n"].max() >= SMALL else "markers",
-        "x": (rows["quarter"] + timedelta(days=round(days))).to_list(),
-        "y": rows["rate"].to_list(),
+        "mode": "markers" if is_small else "lines+markers",
+        "x": (rows["quarter"] + timedelta(days=days)).to_list(),
+        "y": rows.select(pl.when(told).then("rate")).to_series().to_list(),
         "name": name,
         "line": {"color": colour, "width": 1.5},
-        "marker": {"size": 7, "color": faint},
+        "marker": {"size": 7, "color": colour},
         "error_y": {
             "type": "data",
             "symmetric": False,

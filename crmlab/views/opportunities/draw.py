@@ -101,6 +101,28 @@ def gains(tables: Tables) -> go.Figure:
     return taking.gains(rows)
 
 
+def attached_told(tables: Tables, by: str, product: str | None) -> str:
+    """Who took a product in the last quarter, of the largest group, and a year before."""
+    rows = attach_rates(tables, by, product)
+    if not rows.height:
+        return ""
+    largest = rows.group_by("group").agg(pl.col("n").sum()).sort("n", "group", descending=[True, False])["group"][0]
+    own = rows.filter(pl.col("group") == largest).sort("quarter")
+    now = own.row(-1, named=True)
+    before = own.filter(pl.col("quarter") == pl.lit(now["quarter"]).dt.offset_by("-1y"))
+    text = word("opportunities.attached_now", group=named(by, largest), product=product, **_rate(now))
+    if before.height:
+        text += word("opportunities.attached_before", rate=_rate(before.row(0, named=True))["rate"])
+    return f'<p class="crmlab-reading">{text}.</p>'
+
+
+def _rate(row: dict) -> dict[str, str]:
+    day = row["quarter"]
+    counts = {name: theme.whole(row[name]) for name in ("k", "n")}
+    ends = {name: f"{row[name] * 100:.2f}" for name in ("lower", "upper")}
+    return {"quarter": f"Q{(day.month + 2) // 3} {day.year}", "rate": f"{row['rate'] * 100:.2f} %"} | ends | counts
+
+
 def _target(tables: Tables, target: str) -> str:
     told = named("target", target)
     return tables.products.get(target, target) if told == target else told

@@ -38,8 +38,8 @@ def settling(tables: Tables, solving: Solving, controls: dict[str, ipywidgets.Wi
     def show(_: object = None) -> None:
         asked = _now(controls)
         told.value = f'<p class="crmlab-reading" role="status">{_progress(solving, asked)}</p>'
-        settle.disabled = solving.is_busy or not _can(tables, solving, asked)
-        stop.layout.display = None if solving.step in ("reading", "solving") else "none"
+        _there(settle, not solving.is_busy and _can(tables, solving, asked))
+        _there(stop, solving.step in ("reading", "solving"))
 
     def start(_: object) -> None:
         asked = _now(controls)
@@ -63,9 +63,8 @@ def issuing(tables: Tables, solving: Solving, issued: Issued, controls: dict[str
 
     def show(text: str, is_asked: bool = False, can_ask: bool = True) -> None:
         told.value = f'<p class="crmlab-reading" role="status">{text}</p>'
-        for button, is_there in ((ask, not is_asked), (sure, is_asked), (leave, is_asked)):
-            button.layout.display = None if is_there else "none"
-        ask.disabled = not can_ask
+        for button, is_there in ((ask, not is_asked and can_ask), (sure, is_asked), (leave, is_asked)):
+            _there(button, is_there)
 
     def start(_: object = None) -> None:
         n = _listed(tables, solving, _now(controls)).height
@@ -92,6 +91,11 @@ def _now(controls: dict[str, ipywidgets.Widget]) -> dict:
 
 def _button(key: str) -> ipywidgets.Button:
     return ipywidgets.Button(description=word(f"opportunities.{key}")).add_class("crmlab-button")
+
+
+def _there(button: ipywidgets.Button, is_there: bool) -> None:
+    """Show a button that can be pressed; one that cannot takes no room."""
+    button.disabled, button.layout.display = not is_there, None if is_there else "none"
 
 
 def _can(tables: Tables, solving: Solving, asked: dict) -> bool:

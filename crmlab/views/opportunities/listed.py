@@ -15,18 +15,18 @@ from crmlab.views.words import named, word
 SIZE = 8  # rows of a list
 NEXT = [
     Column("customer_no"), Column("name"), Column("segment"), Column("manager"), Column("product"),
-    Column("nth", "count"), Column("probability_taken", "percent"), Column("amount_year", "money"),
-    Column("amount_expected", "money"), Column("way", "named"),
+    Column("nth", "count"), Column("probability_taken", "percent"), Column("amount_expected", "money"),
+    Column("amount_year", "money"), Column("way", "named"),
 ]  # fmt: skip
 OCCASIONS = [
     Column("customer_no"), Column("name"), Column("segment"), Column("manager"), Column("occasion"),
     Column("on", "date"), Column("until", "date"), Column("amount_event", "money"), Column("detail"),
 ]  # fmt: skip
 RULES = [
-    Column("when_held"), Column("then_taken"), Column("rule_verdict", "named"), Column("points_more"),
-    Column("rate_holders"), Column("rate_others"), Column("chance"), Column("why", "prose"),
-    Column("lift_found"), Column("kinds_of"),
+    Column("when_held"), Column("then_taken"), Column("rule_verdict", "prose"), Column("points_more"),
+    Column("rate_holders"), Column("rate_others"),
 ]  # fmt: skip
+FOUND = ("chance", "lift_found", "kinds_of")  # of rules, in their file
 
 
 def next_best(tables: Tables, n_lists: int = 0, **chosen: str) -> pl.DataFrame:
@@ -38,21 +38,24 @@ def next_best(tables: Tables, n_lists: int = 0, **chosen: str) -> pl.DataFrame:
 
 
 def occasions(tables: Tables, **chosen: str) -> pl.DataFrame:
-    """Who has had a life event, the latest first."""
+    """Who has had a life event, the latest first; of money that matures its amount as last known."""
     rows = tables.page("occasions", **chosen).sort("on", "customer_no", descending=[True, False])
+    due = tables.mart.page("maturing").select("account_id", due="amount").unique("account_id")
+    rows = rows.join(due, on="account_id", how="left", maintain_order="left")
     return rows.select(
         "customer_no", "name", "kind", "segment", "branch", "manager", "on", "until", "detail", occasion="trigger",
-        amount_event="amount",
+        amount_event=pl.coalesce("amount", "due"),
     )  # fmt: skip
 
 
 def rules(tables: Tables) -> pl.DataFrame:
     """The rules and what became of them: rates with their intervals and of how many."""
     found = tables.mart.page("led_to")
+    schema = dict.fromkeys([*(column.name for column in RULES), *FOUND], pl.String)
     if not found.height:
-        return pl.DataFrame(schema={column.name: pl.String for column in RULES})
+        return pl.DataFrame(schema=schema)
     rows = [_rule(row) for row in found.iter_rows(named=True)]
-    return pl.DataFrame(rows, {column.name: pl.String for column in RULES})
+    return pl.DataFrame(rows, schema)
 
 
 LISTS = {"next_best": (next_best, NEXT), "occasions": (occasions, OCCASIONS), "rules": (rules, RULES)}
@@ -92,7 +95,9 @@ def _rule(row: dict) -> dict[str, str | None]:
 
     more = None
     if row["difference"] is not None:
-        more = f"{points('difference')} ({points('difference_lower')} – {points('difference_upper')})"
+        low, high = (points(f"difference_{end}").removesuffix(" pp") for end in ("lower", "upper"))
+        more = f"{points('difference')} ({word('opportunities.from_to', low=low, high=high)})"
+    verdict = named("rule_verdict", row["verdict"])
     return {
         "when_held": " + ".join(row["antecedent"]),
         "then_taken": row["consequent"],
@@ -102,8 +107,7 @@ def _rule(row: dict) -> dict[str, str | None]:
         "rate_others": _told(row["n_others_taken"], row["n_others"]),
         "points_more": more,
         "chance": None if row["q"] is None else f"{row['q']:.3f}",
-        "rule_verdict": row["verdict"],
-        "why": row["why"],
+        "rule_verdict": f"{verdict}: {row['why']}" if row["why"] else verdict,
     }
 
 
@@ -112,6 +116,4 @@ def _told(k: int, n: int) -> str:
     if not n:
         return word("opportunities.taken_of", n_taken=0, n=0)
     lower, upper = (f"{end * 100:.1f}" for end in between(k, n))
-    return f"{theme.share(k / n)} ({lower}–{upper}), " + word(
-        "opportunities.taken_of", n_taken=theme.whole(k), n=theme.whole(n)
-    )
+    return f"{theme.share(k / n)} ({lower}–{upper}) {word('opportunities.of', n=theme.whole(n))}"

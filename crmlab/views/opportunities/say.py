@@ -80,7 +80,8 @@ def _occasion(tables: Tables, row: dict, n: int, is_one: bool) -> str:
     times = f"{rule['times'] / MILLION:g}" if rule.get("times") else None
     key = f"opportunities.event_{row['kind']}" + ("" if times or row["kind"] == "maturing_soon" else "_unsized")
     whose = word("opportunities.customers_of_yours" if is_one else "opportunities.customers", n=theme.whole(n))
-    told = word(key, whose=whose, times=times, days=rule.get("days") or 30)
+    told = word(key, whose=whose if n else word("opportunities.nobody_of_yours" if is_one else "opportunities.nobody"),
+                times=times, days=rule.get("days") or 30)  # fmt: skip
     if not row["n"] or row["rate"] is None:
         return word("opportunities.event_unseen", event=told)
     text = word(
@@ -96,6 +97,40 @@ def _occasion(tables: Tables, row: dict, n: int, is_one: bool) -> str:
     )
     is_sure = row["least"] is not None and row["least"] > 0
     return text if is_sure else f"{text} {word('opportunities.event_unsure')}"
+
+
+def followed(tables: Tables) -> str:
+    """What surely follows a life event more often than it is taken by customers alike, what most so first."""
+    rows = tables.mart.page("followed")
+    known = rows.filter(pl.col("difference").is_not_null()) if rows.height else rows
+    if not known.height:
+        return ""
+    sure = known.filter(pl.col("least") > 0).sort("difference", descending=True, maintain_order=True)
+    parts = [
+        word("opportunities.followed_part", event=escape(row["trigger"]), target=target(tables, row["target"]),
+             more=theme.points(row["difference"]), low=theme.points(row["least"]).removesuffix(" pp"),
+             high=theme.points(row["most"]).removesuffix(" pp"))
+        for row in sure.iter_rows(named=True)
+    ]  # fmt: skip
+    key = "opportunities.followed_sure" if parts else "opportunities.followed_unsure"
+    text = word(key, n=theme.whole(sure.height), of=theme.whole(known.height), parts="; ".join(parts))
+    return f'<p class="crmlab-verdict">{text}</p>'
+
+
+def together(tables: Tables, kind: str = ALL) -> str:
+    """Which two products go together most, and how many pairs surely do or do not."""
+    rows = tables.of_kind("affinity", kind)
+    rows = rows.filter(pl.col("item") < pl.col("other"), pl.col("lower").is_not_null()) if rows.height else rows
+    if not rows.height:
+        return ""
+    more, less = rows.filter(pl.col("lower") > 1), rows.filter(pl.col("upper") < 1)
+    told = {"n": theme.whole(rows.height), "n_more": theme.whole(more.height), "n_less": theme.whole(less.height)}
+    if more.is_empty():
+        return f'<p class="crmlab-verdict">{word("opportunities.matrix_none", **told)}</p>'
+    most = more.sort("lower", "item", "other", descending=[True, False, False]).row(0, named=True)
+    told |= {name: escape(most[name]) for name in ("item", "other")} | {"n_both": theme.whole(most["n_both"])}
+    told |= {name: f"{most[name]:.1f}" for name in ("lift", "lower", "upper")}
+    return f'<p class="crmlab-verdict">{word("opportunities.matrix_most", **told)}</p>'
 
 
 def verdicts(tables: Tables) -> list[str]:

@@ -25,7 +25,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     chosen, terms = filters(mart), controls.terms(tables)
     issued = Issued(value=ledger.lists(tables.root).height)
     asked = {**terms, **chosen, "n_lists": issued}
-    kind = {"kind": chosen["kind"]}
+    kind, currency = {"kind": chosen["kind"]}, {"currency": mart.base_currency}
     by = choice("opportunities.by", [(word(f"opportunities.by_{one}"), one) for one in BYS])
     product = choice("opportunities.product", [(one, one) for one in draw.taken_most(tables)])
 
@@ -41,7 +41,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         out, free = said(say.excluded, sight, n_lists=issued), {**chosen, "n_lists": issued}
         return [
             block("crmlab-lead", said(say.finding, sight, **free)),
-            _titled("next_best", rows("next_best", sight, reader.open, **free), horizon=tables.horizon),
+            _titled("next_best", rows("next_best", sight, reader.open, **free), horizon=tables.horizon, **currency),
             _titled("excluded", out),
         ]
 
@@ -55,12 +55,13 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         told = live(lambda asked: builder.told(tables, solving, **asked), asked=made)
         worth = said(lambda tables, solved: builder.prices(tables, solving, solved), sight, solved=solving)
         buttons = block("crmlab-even", settling(tables, solving, asked), issuing(tables, solving, issued, asked))
-        return [_titled("builder", block("crmlab-pickers", *terms.values()), told, buttons, worth, people)]
+        inside = block("crmlab-pickers", *terms.values()), told, buttons, worth, people
+        return [_titled("builder", *inside, **currency)]
 
     def events(sight: Sight) -> list[ipywidgets.Widget]:
         return [
-            _titled("followed", figure("followed", sight)),
-            _titled("occasions", rows("occasions", sight, reader.open, **chosen)),
+            _titled("followed", said(say.followed, sight), figure("followed", sight)),
+            _titled("occasions", rows("occasions", sight, reader.open, **chosen), **currency),
         ]
 
     def trust(sight: Sight) -> list[ipywidgets.Widget]:
@@ -72,13 +73,14 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
 
     def together(sight: Sight) -> list[ipywidgets.Widget]:
         each = said(say.products_each, sight, **kind)
-        taken = figure("attached", sight, by=by, product=product)
+        of = {"by": by, "product": product}
+        taken = said(draw.attached_told, sight, **of), figure("attached", sight, **of)
         return [
-            _titled("matrix", figure("matrix", sight, **kind)),
+            _titled("matrix", said(say.together, sight, **kind), figure("matrix", sight, **kind)),
             block(
                 "crmlab-even",
                 _titled("penetration", each, figure("penetration", sight, **kind)),
-                _titled("attached", block("crmlab-pickers", product, by), taken),
+                _titled("attached", block("crmlab-pickers", product, by), *taken),
             ),
             _titled("rules", said(say.rules, sight), rows("rules", sight, None)),
         ]

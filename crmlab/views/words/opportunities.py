@@ -16,6 +16,8 @@ EN = {
     "opportunities.untold": "No offer can be ranked: {why}",
     "opportunities.no_trial": "How far the probabilities can be trusted was not tested. {why}",
     "opportunities.customers": "<b>{n} customers</b>",
+    "opportunities.nobody": "No customers",
+    "opportunities.nobody_of_yours": "No customers of yours",
     "opportunities.customers_of_yours": "<b>{n} customers of yours</b>",
     "opportunities.event_inflow_stayed": "{whose} received more than {times} × their usual month and still hold it",
     "opportunities.event_inflow_stayed_unsized": "{whose} received far more than their usual month and still hold it",
@@ -35,8 +37,8 @@ EN = {
     "target.loans": "a loan",
     # next best
     "opportunities.next_best_title": "Whom to offer what",
-    "opportunities.next_best_note": "The three best offers to each, by probability within {horizon} months × what "
-    "holders of the line earn us in a year. The probability is of taking it, asked or not. Click to open the customer.",
+    "opportunities.next_best_note": "The three best offers to each. Expected = how likely it is taken within {horizon} "
+    "months, asked or not × what holders of the line earn us in a year, {currency}. Click to open the customer.",
     "opportunities.next_best_file": "next-best-offers",
     "opportunities.next_best_empty": "Nobody here may be offered anything. Widen the filters or clear the search.",
     "opportunities.excluded_title": "Who is left out, and why",
@@ -61,14 +63,14 @@ EN = {
     "excluded.staff": "the customer is related to staff",
     # builder
     "opportunities.builder_title": "Make a list",
-    "opportunities.builder_note": "The list that earns most within these limits, one offer a customer. Who has no "
-    "manager is called by the branch, which has as many minutes for them as one manager.",
+    "opportunities.builder_note": "The list that earns most within these limits, one offer a customer, in {currency}. "
+    "Who has no manager is called by the branch, which has as many minutes for them as one manager.",
     "opportunities.builder_file": "campaign-list",
     "opportunities.builder_empty": "No offer fits into these limits. Give more, or widen the filters.",
     "opportunities.budget": "Budget, {currency}",
     "opportunities.minutes": "Minutes a manager",
-    "opportunities.least": "Least a branch",
-    "opportunities.most": "Most a product",
+    "opportunities.least": "At least a branch",
+    "opportunities.most": "At most a product",
     "opportunities.no_limit": "no limit",
     "opportunities.previewed": "About <b>{n} offers</b> worth <b>{value}</b>. {falls_short}",
     "opportunities.settled": "Settled: <b>{n} offers</b> worth <b>{value}</b>. {falls_short}",
@@ -93,11 +95,11 @@ EN = {
     "opportunities.prices_unknown": "What more time or money would earn is told once a list is settled.",
     "opportunities.prices_nothing": "No limit stands in the way: more time or money would earn nothing.",
     "opportunities.prices_more": "and {n} more",
-    "opportunities.price_manager": "one more hour of {name}: {worth}",
-    "opportunities.price_budget": "one more {currency} of budget: {worth}",
-    "opportunities.price_product": "one more offer of {name}: {worth}",
+    "opportunities.price_manager": "one more hour of {name} is worth {worth}",
+    "opportunities.price_budget": "one more {currency} of budget is worth {currency} {worth}",
+    "opportunities.price_product": "one more offer of {name} is worth {worth}",
     "opportunities.price_branch": "one more offer asked of {name} costs about {worth}",
-    "opportunities.branch_public": "{branch}, for those without a manager",
+    "opportunities.branch_public": "{branch} for its customers without a manager",
     "opportunities.settle": "Settle the list",
     "opportunities.stop": "Stop",
     "opportunities.step_none": "Nothing is settled yet.",
@@ -128,10 +130,13 @@ EN = {
     "opportunities.followed_title": "What followed life events",
     "opportunities.followed_note": "Taken within the days of each event, against customers of the same kind, in the "
     "same months, without one. Lines are 95 % intervals.",
+    "opportunities.followed_sure": "<b>{n} of {of}</b> are surely taken more often after the event: {parts}.",
+    "opportunities.followed_unsure": "Of {of} looked at, none is surely taken more often after the event.",
+    "opportunities.followed_part": "{event} → {target}, {more} ({low} to {high})",
     "opportunities.followed_none": "No life event has been seen long enough to tell what follows it.",
     "opportunities.occasions_title": "Fresh occasions",
-    "opportunities.occasions_note": "Customers with a life event that is worth a call now, until the day told. Some "
-    "may not be offered anything: see who is left out. Click to open the customer.",
+    "opportunities.occasions_note": "Customers with a life event that is worth a call now, until the day told; amounts "
+    "in {currency}. Some may not be offered anything: see who is left out. Click to open the customer.",
     "opportunities.occasions_file": "occasions",
     "opportunities.occasions_empty": "No customer here has had a life event lately. Widen the filters.",
     "series.after": "after the event",
@@ -140,8 +145,8 @@ EN = {
     "opportunities.rate_hover": "{label}<br>{series}: {rate} ({lower} to {upper}), {k} of {n}",
     # trust
     "opportunities.trust_title": "How far to trust it",
-    "opportunities.trust_note": "Tested on months that nothing was learnt from: of the first products told to each "
-    "customer, how many they took, and how much of what was taken was among them.",
+    "opportunities.trust_note": "Tested on months that nothing was learnt from. Right: of the first products told to "
+    "each customer, how many they took. Held: how much of what was taken was among them. MAP: how far in front.",
     "opportunities.rests": "Tested on {n} customers and months, in which {n_taken} products were taken.",
     "opportunities.way": "Told by",
     "opportunities.precision": "Right, first {k}",
@@ -155,14 +160,15 @@ EN = {
     "opportunities.no_gains": "Nothing was tested, so what a list would have held cannot be told.",
     "opportunities.choices_title": "Which way tells of each product",
     "opportunities.choices_note": "The way with the best record on later months; popularity where none is surely "
+    "better. Foretold and came true: of a customer within the months told. Log loss: how far from the truth, less is "
     "better.",
     "opportunities.no_choices": "No product could be told of.",
     "opportunities.choice_product": "Product",
     "opportunities.choice_used": "Told by",
-    "opportunities.choice_n": "Tested",
-    "opportunities.choice_told": "Told",
-    "opportunities.choice_came": "Came",
-    "opportunities.choice_off": "Off by, on average",
+    "opportunities.choice_n": "Taken when tested",
+    "opportunities.choice_told": "Foretold",
+    "opportunities.choice_came": "Came true",
+    "opportunities.choice_off": "Off by",
     "opportunities.choice_why": "Why",
     "opportunities.taken_of": "{n_taken} of {n}",
     "way.chosen": "What is used",
@@ -174,6 +180,11 @@ EN = {
     "opportunities.matrix_title": "Which products go together",
     "opportunities.matrix_note": "How many times as often as by chance both are held (lift), among customers of the "
     "kind chosen, or of the commonest. Blue: surely more often; orange: surely less; pale: cannot be told.",
+    "opportunities.matrix_most": "<b>{item} and {other}</b> most surely go together: {n_both} customers hold both, "
+    "{lift} × as many as by chance ({lower} to {upper}). Of {n} pairs {n_more} are surely held together more often "
+    "than by chance, {n_less} less often.",
+    "opportunities.matrix_none": "Of {n} pairs of products none is surely held together more often than by chance, "
+    "{n_less} less often.",
     "opportunities.affinity_none": "Nobody of this kind holds two products.",
     "opportunities.lift_hover": "{item} and {other}: × {lift} ({lower} to {upper})<br>{n_both} of {n} hold both, "
     "{n_item} and {n_other} each<br>{sure}",
@@ -188,6 +199,9 @@ EN = {
     "opportunities.attached_title": "Who takes it, quarter by quarter",
     "opportunities.attached_note": "Of customers without the product at the start of a month, how many took it in that "
     "month; the months of a quarter together. Pale: fewer than 30.",
+    "opportunities.attached_now": "{group}: of those without “{product}” {rate} a month took it in {quarter} ({lower} "
+    "to {upper}; {k} of {n})",
+    "opportunities.attached_before": ", a year before {rate}",
     "opportunities.attached_axis": "taken a month",
     "opportunities.attached_none": "Nothing is known of who takes this product.",
     "opportunities.attached_hover": "{name}, {quarter}: {rate} a month ({lower} to {upper}), {k} of {n}",
@@ -199,7 +213,7 @@ EN = {
     # rules
     "opportunities.rules_title": "Rules that held up",
     "opportunities.rules_note": "Found in who held what a year ago, then tested on who took it since, among customers "
-    "alike in kind and tenure who did not have it. Corrected for having tested many.",
+    "alike in kind and tenure who did not have it, and corrected for having tested many. Brackets: 95 % intervals.",
     "opportunities.rules_untold": "No rule could be tested: {why}",
     "opportunities.rules_none": "No two products were held together often enough for a rule.",
     "opportunities.rules_held": "<b>{n} of {of}</b> rules found in who held what on {split_on} held up until {until}; "
@@ -255,11 +269,11 @@ EN = {
     "campaign_verdict.cannot tell": "Cannot tell",
     "campaign_verdict.not yet": "Not yet",
     # columns
-    "column.nth": "Of theirs",
+    "column.nth": "Choice",
     "column.probability_taken": "Takes it, %",
-    "column.amount_year": "A year’s worth",
+    "column.amount_year": "A year of it",
     "column.amount_expected": "Expected",
-    "column.amount_net": "Beyond what it uses",
+    "column.amount_net": "Less what it uses",
     "column.amount_cost": "Cost",
     "column.minutes": "Minutes",
     "column.way": "Told by",
@@ -267,13 +281,12 @@ EN = {
     "column.occasion": "Life event",
     "column.until": "Worth a call until",
     "column.when_held": "Who holds",
-    "column.then_taken": "takes",
+    "column.then_taken": "Takes",
     "column.kinds_of": "Among",
     "column.lift_found": "Lift when found (hold both)",
     "column.rate_holders": "Holders took it",
     "column.rate_others": "Others took it",
-    "column.points_more": "More, alike for alike",
-    "column.chance": "Chance, corrected",
+    "column.points_more": "More, like for like",
+    "column.chance": "Chance",
     "column.rule_verdict": "Verdict",
-    "column.why": "Why",
 }
