@@ -151,31 +151,29 @@ def _eligible(known: Known, products: pl.DataFrame, pairs: pl.DataFrame) -> cros
 def _worth(known: Known, products: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """Pairs with what taking the product would earn in a year, its expectation, and their order for each customer.
 
-    A year of a product is what holders of its line earned us with it in the last one, on average of their kind.
+    A year of a product is what holders of its line earned us with it in the last one: those of the customer's kind and
+    tier, where enough of them are known (`crosssell.priced`).
     """
-    earned = _earned(known)
-    kinds = known.roster.select("customer_id", "kind")
     rows = pairs.join(products.select("product_id", "product", "line"), on="product_id", how="left")
-    rows = rows.join(kinds, on="customer_id", how="left").join(earned, on=["kind", "line"], how="left")
-    expected = (pl.col("probability") * pl.col("a_year").fill_null(0)).round().cast(MONEY)
+    rows = crosssell.priced(rows, known.roster, _earned(known))
     return (
-        rows.with_columns(pl.col("a_year").fill_null(0), value=expected)
+        rows.with_columns(value=(pl.col("probability") * pl.col("a_year")).round().cast(MONEY))
         .sort("customer_id", "value", "probability", "product_id", descending=[False, True, True, False])
         .with_columns(rank=pl.int_range(1, pl.len() + 1).over("customer_id"))
-        .select("customer_id", "product_id", "product", "line", "probability", "source", "a_year", "value", "rank")
+        .select(
+            "customer_id", "product_id", "product", "line", "probability", "source", "a_year", "basis", "value", "rank"
+        )
     )
 
 
 def _earned(known: Known) -> pl.DataFrame:
-    """By kind and line: a_year, what a holder's year of it earned us in the last twelve months (minor units)."""
-    kinds = known.people.select("customer_id", "kind")
+    """What a holder's year of each line earned us in the last twelve months; who has gone has no tier any more."""
+    tier = known.roster.select("customer_id", "tier")
+    people = known.people.select("customer_id", "kind").join(tier, on="customer_id", how="left")
     since = pl.lit(known.standing["month"].max()).dt.offset_by(f"-{YEAR}mo").dt.month_end()
     recent = known.contribution.filter(pl.col("month") > since)
     a_month = recent.group_by("customer_id", "month", "line").agg(earned=pl.sum_horizontal(COMPONENTS).sum())
-    rows = a_month.collect().join(kinds, on="customer_id")
-    return rows.group_by("kind", pl.col("line").cast(TEXT)).agg(
-        a_year=(pl.col("earned").mean() * YEAR).round().cast(MONEY)
-    )
+    return crosssell.earned(a_month.collect(), people)
 
 
 def _pairs(known: Known, offers: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,8 @@
 ``crosssell.followed`` what came of a life event · ``crosssell.fresh`` who has had one ·
 ``crosssell.eligible`` who may be offered what ·
 ``crosssell.landmarks`` what was known when · ``crosssell.fit`` who takes what next · ``crosssell.probability`` how
-likely · ``crosssell.trial`` was that any good.
+likely · ``crosssell.trial`` was that any good · ``crosssell.earned`` what a year of a line earns ·
+``crosssell.priced`` what it would earn of whom.
 """
 
 from importlib import import_module
@@ -15,6 +16,7 @@ _CONTENTS = {
     "affinity": ("baskets", "penetration", "per_customer", "together"),
     "association": ("rules",),
     "discovery": ("discovered",),
+    "earning": ("earned", "priced"),
     "attachment": ("attached",),
     "backtest": ("Trial", "trial"),
     "choosing": ("Fit", "choices", "coefficients", "fit", "probability"),
