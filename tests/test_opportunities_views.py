@@ -130,6 +130,12 @@ def test_a_list_stands_in_its_order(tables):
     assert rows["rank"].to_list() == list(range(1, rows.height + 1))
 
 
+def test_limits_into_which_nothing_fits_are_said_to_be_so(tables):
+    told = builder.told(tables, Solving(), 0, **(FREELY | {"minutes": 0}))
+    assert "No offer fits into these limits." in told
+    assert "100" not in told
+
+
 def test_a_branch_below_its_least_is_named(tables):
     told = builder.told(tables, Solving(), 0, **(FREELY | {"minutes": 30, "least": 15}))
     assert "Too few at " in told
@@ -201,7 +207,10 @@ def test_limits_that_clash_are_said_by_name_and_the_page_goes_on(tables):
     solving.wait()
     assert solving.step == "failed"
     assert solving.why.endswith(".")
-    assert "B1" in solving.why
+    assert "branch B1 " in solving.why
+    told = tables.by_name(solving.why)
+    assert f"branch {tables.names['branch_id']['B1']} is to have 5 offers and can have 0" in told
+    assert not any(number in told for number in ("B1", "B2", "M1", "M2"))
     assert not solving.is_busy
     assert solving.found is None
 

@@ -205,6 +205,12 @@ def test_csv_opens_in_a_spreadsheet_without_running_a_customer_s_name():
     ]
 
 
+def test_a_list_with_ranks_can_be_had_as_excel():
+    """Their heading is #, as the number of a line once was."""
+    ranked = LIST.with_columns(rank=pl.int_range(1, pl.len() + 1))
+    assert download(ranked, "xlsx", 2)[0][:2] == b"PK"
+
+
 def test_excel_holds_the_same_and_no_formula():
     frame = LIST.with_columns(is_active=pl.Series([True, False, None, True]), segment=pl.lit("A & <b>\x01"))
     content, _ = download(frame, "xlsx", 2)

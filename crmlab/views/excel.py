@@ -9,6 +9,7 @@ import polars as pl
 SHEET = "xl/worksheets/sheet1.xml"
 SLICE = 10_000
 ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+LINE = "number of the line of a sheet"  # no heading of a list, as # is
 FORBIDDEN = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"  # in any XML file
 
 
@@ -33,7 +34,7 @@ def workbook(frame: pl.DataFrame, digits: int) -> bytes:
         before, after = whole.split("</sheetData>")
         with book.open(SHEET, "w", force_zip64=True) as sheet:
             sheet.write(before.encode())
-            for rows in frame.with_row_index("#", offset=2).iter_slices(SLICE):
+            for rows in frame.with_row_index(LINE, offset=2).iter_slices(SLICE):
                 sheet.write("".join(rows.select(_row(frame.schema, styles)).to_series()).encode())
             sheet.write(f"</sheetData>{after}".encode())
     return out.getvalue()
@@ -59,11 +60,11 @@ def _shell(frame: pl.DataFrame, digits: int) -> tuple[io.BytesIO, dict]:
 
 
 def _row(schema: pl.Schema, styles: dict) -> pl.Expr:
-    """A line of the sheet; its number stands in ``#``."""
+    """A line of the sheet; its number stands in `LINE`."""
     from xlsxwriter.utility import xl_col_to_name
 
     cells = [_cell(name, kind, xl_col_to_name(at), styles) for at, (name, kind) in enumerate(schema.items())]
-    number = pl.col("#").cast(pl.String)
+    number = pl.col(LINE).cast(pl.String)
     return pl.concat_str(pl.lit('<row r="'), number, pl.lit('">'), *cells, pl.lit("</row>"))
 
 
@@ -78,5 +79,5 @@ def _cell(name: str, kind: pl.DataType, letter: str, styles: dict) -> pl.Expr:
         value, start = value.cast(pl.Int8), ' t="b"><v>'
     elif kind == pl.Date:
         value = value.cast(pl.Int32) + 25_569  # days from 1899-12-30 to 1970-01-01
-    place = pl.concat_str(pl.lit(f'<c r="{letter}'), pl.col("#").cast(pl.String), pl.lit('"' + start))
+    place = pl.concat_str(pl.lit(f'<c r="{letter}'), pl.col(LINE).cast(pl.String), pl.lit('"' + start))
     return pl.concat_str(place, value.cast(pl.String), pl.lit(end)).fill_null("")

@@ -85,6 +85,9 @@ def listed(tables: Tables, solving: Solving, solved: int, **asked: object) -> pl
         reason="reason" if made.is_settled else pl.lit(None, pl.String),
         amount_net=pl.col("net").round().cast(pl.Int64),
     )
+    if made.is_settled:
+        said = {one: tables.by_name(one) for one in rows["reason"].unique().drop_nulls()}
+        rows = rows.with_columns(pl.col("reason").replace_strict(said, default=None, return_dtype=pl.String))
     return (
         tables.named(rows)
         .with_columns(pl.col("kind", "segment").cast(pl.String))
@@ -106,13 +109,18 @@ def told(tables: Tables, solving: Solving, solved: int, **asked: object) -> str:
         text = word("opportunities.untold", why=escape(why)) if why else word("opportunities.nobody_to_offer")
         return f'<p class="crmlab-sentence">{text} {left}</p>'
     key = "settled" if made.is_settled else "previewed"
-    text = word(
-        f"opportunities.{key}",
-        n=theme.whole(made.rows.height),
-        value=money(tables, made.value),
-        falls_short=word("opportunities.falls_short", bound=money(tables, made.bound), gap=_gap(made.gap))
-        if made.gap >= TINY
-        else word("opportunities.best"),
+    nothing = word("opportunities.nothing_fits", bound=money(tables, made.bound))
+    text = (
+        nothing
+        if made.rows.is_empty()
+        else word(
+            f"opportunities.{key}",
+            n=theme.whole(made.rows.height),
+            value=money(tables, made.value),
+            falls_short=word("opportunities.falls_short", bound=money(tables, made.bound), gap=_gap(made.gap))
+            if made.gap >= TINY
+            else word("opportunities.best"),
+        )
     )
     source = "" if made.is_settled else " " + word(f"opportunities.prices_{_source(tables, solving.found)}")
     short = "; ".join(

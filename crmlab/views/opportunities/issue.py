@@ -37,7 +37,7 @@ def settling(tables: Tables, solving: Solving, controls: dict[str, ipywidgets.Wi
 
     def show(_: object = None) -> None:
         asked = _now(controls)
-        told.value = f'<p class="crmlab-reading" role="status">{_progress(solving, asked)}</p>'
+        told.value = f'<p class="crmlab-reading" role="status">{_progress(tables, solving, asked)}</p>'
         _there(settle, not solving.is_busy and _can(tables, solving, asked))
         _there(stop, solving.step in ("reading", "solving"))
 
@@ -103,10 +103,10 @@ def _can(tables: Tables, solving: Solving, asked: dict) -> bool:
     return not builder.is_settled(solving.found, asked) and not tables.pairs(n_lists, **chosen).is_empty()
 
 
-def _progress(solving: Solving, asked: dict) -> str:
+def _progress(tables: Tables, solving: Solving, asked: dict) -> str:
     told = {"n": theme.whole(solving.n), "seconds": solving.seconds}
     if solving.step == "failed":
-        why = escape(solving.why) or word("opportunities.solver_ended")
+        why = escape(tables.by_name(solving.why)) or word("opportunities.solver_ended")
         return word("opportunities.step_failed", why=why)
     if solving.step == "done" and not builder.is_settled(solving.found, asked):
         return word("opportunities.step_moved")

@@ -1,5 +1,6 @@
 """The tables of `opportunities` as a reader asks for them."""
 
+import re
 from datetime import timedelta
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ NEXT = {
     "manager_id": pl.String, "manager": pl.String, "segment": pl.String, "product": pl.String, "line": pl.String,
     "probability": pl.Float64, "value": pl.Int64, "a_year": pl.Int64, "source": pl.String, "rank": pl.Int64,
 }  # fmt: skip
+ID = r"(?:(?<=branch )|(?<=manager )|(?<=of ))[\w-]+"  # where a sentence of the solver has a number
 BUSY = ("held_out", "listed", "called")  # why somebody is left out by earlier lists, the first that holds
 WHO = ["customer_id", "customer_no", "name", "kind", "branch_id", "branch", "manager_id", "manager", "segment"]
 
@@ -94,6 +96,12 @@ class Tables:
         }
         rows = pl.concat(pl.select(customer_no=who, why=pl.lit(why)) for why, who in parts.items())
         return rows.unique("customer_no", keep="first", maintain_order=True)
+
+    def by_name(self, text: str) -> str:
+        """A sentence of the solver with branches, managers and products by their names instead of their numbers."""
+        known = self.products | self.names["branch_id"] | self.names["manager_id"]
+        told = text.replace("manager of ", "the branch ")  # who calls those without a manager
+        return re.sub(ID, lambda one: known.get(one[0], one[0]), told)
 
     def named(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with the names of branch, manager and product."""

@@ -76,6 +76,7 @@ EN = {
     "opportunities.settled": "Settled: <b>{n} offers</b> worth <b>{value}</b>. {falls_short}",
     "opportunities.falls_short": "No list within these limits is worth more than {bound}: this one falls short by "
     "{gap} at most.",
+    "opportunities.nothing_fits": "No offer fits into these limits. No list within them is worth more than {bound}.",
     "opportunities.best": "No list within these limits is worth more.",
     "opportunities.prices_settled": "A preview from the prices of the list settled last. Settle it to have a reason "
     "for each line, and to issue it.",
