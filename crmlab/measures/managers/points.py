@@ -72,7 +72,7 @@ def _counted(rows: pl.DataFrame, rule: ScoreRule) -> pl.LazyFrame:
     """So many points for each step from a start on, or, of a deduction, off for each; nothing measured, no step."""
     value = pl.col("value").cast(pl.Int128)
     beyond = rule.start - value if rule.is_below else value - rule.start
-    steps = -(-beyond // rule.every) if rule.is_started else beyond // rule.every
+    steps = (beyond + (rule.every - 1 if rule.is_started else 0)) // rule.every
     whole = pl.col("steps") * rule.points
     kept = whole if rule.cap is None else whole.clip(None, rule.cap)
     sign = -1 if rule.kind == "deduction" else 1

@@ -60,13 +60,7 @@ def quantity(measure: str, number: int, digits: int) -> str:
     >>> quantity("collection", 969_900, 2), quantity("satisfaction", 8_250, 2), quantity("new_cards", 649, 2)
     ('96.99 %', '8.25', '649')
     """
-    unit = MEASURES[measure]
-    if unit == RATE:
-        return f"{amount(Decimal(number).scaleb(-4), least=0)} %"
-    exact = Decimal(number).scaleb(-DIGITS.get(unit, digits))
-    if unit == MONEY and abs(exact) >= MILLION and exact % 10_000 == 0:
-        return f"{amount(exact / MILLION, least=0)} m"
-    return amount(exact, least=2 if unit == MONEY else 0)
+    return f"{'−' if number < 0 else ''}{_size(measure, abs(number), digits)}"
 
 
 def signed(points: int) -> str:
@@ -180,9 +174,19 @@ def _compared(row: dict, card: Scorecard, rule: ScoreRule) -> str:
     what = {"target": "the target", "base": "the period before"}[rule.on]
     if under is None or under <= 0:
         return f", nothing in {what} to hold it against"
-    share = round(Decimal(row["value"]) / under * 100, 2)
-    return f", {amount(share.normalize() + 0, least=0)} % of {what} ({quantity(row['measure'], under, card.digits)})"
+    share = quantity("retention", round(Decimal(row["value"]) / under * 10_000) * 100, card.digits)
+    return f", {share} of {what} ({quantity(row['measure'], under, card.digits)})"
+
+
+def _size(measure: str, number: int, digits: int) -> str:
+    unit = MEASURES[measure]
+    if unit == RATE:
+        return f"{amount(Decimal(number).scaleb(-4), least=0)} %"
+    exact = Decimal(number).scaleb(-DIGITS.get(unit, digits))
+    if unit == MONEY and exact >= MILLION and exact % 10_000 == 0:
+        return f"{amount(exact / MILLION, least=0)} m"
+    return amount(exact, least=2 if unit == MONEY else 0)
 
 
 def _points(thousandths: int) -> str:
-    return amount(Decimal(thousandths).scaleb(-POINT_DIGITS), least=0)
+    return amount(Decimal(thousandths).scaleb(-POINT_DIGITS), least=0).replace("-", "−")
