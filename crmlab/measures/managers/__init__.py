@@ -15,6 +15,10 @@ _CONTENTS = {
     "whatif": ("altered", "moved", "outcome", "retargeted", "reweighted"),
     "expected": ("expectation",),
     "shrinkage": ("shrunk",),
+    "funnel": ("scored", "verdicts"),
+    "ranks": ("rank_intervals",),
+    "fairness": ("assessment",),
+    "audit": ("target_audit",),
 }
 _ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_ROOMS)  # loaded when first named: a page needs points and no expectation
