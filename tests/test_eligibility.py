@@ -25,7 +25,7 @@ PRODUCTS = pl.DataFrame(
     }
 )
 FINE = {
-    "customer_id": 1, "kind": "retail", "birth_on": date(1980, 1, 1), "status": "active", "risk_grade": "A",
+    "customer_id": 1, "kind": "retail", "birth_on": date(1980, 1, 1), "status": "active", "risk_grade": "C5",
     "kyc_due_on": date(2027, 1, 1), "consent": True, "staff_related": False, "n_open_complaints": 0,
     "last_contact_on": None, "exposure": 0,
 }  # fmt: skip
@@ -78,8 +78,10 @@ def test_a_customer_against_whom_nothing_speaks_may_be_offered_all_that_is_for_p
         ({"birth_on": date(1959, 6, 16)}, "age", ""),  # 65 until tomorrow
         ({"birth_on": date(1959, 6, 15)}, "age", "loan"),
         ({"birth_on": None}, "age", "fund plan loan card"),
-        ({"risk_grade": "B"}, "risk", "fund"),
-        ({"risk_grade": "C"}, "risk", "fund"),
+        ({"risk_grade": "C3"}, "risk", "fund"),
+        ({"risk_grade": "C2"}, "risk", "fund"),
+        ({"risk_grade": "C1"}, "risk", "fund plan"),
+        ({"risk_grade": "A"}, "risk", "fund"),  # a grade of credit opens what is cautious
         ({"risk_grade": None}, "risk", "fund plan"),
         ({"risk_grade": "Z"}, "risk", "fund plan"),  # a grade that no rule names is not known
         ({"kyc_due_on": date(2025, 6, 16)}, "kyc", ""),
@@ -167,7 +169,7 @@ PERSON = st.fixed_dictionaries(
         "kind": st.sampled_from(["retail", "small business", "corporate"]),
         "birth_on": DAYS,
         "status": st.sampled_from(["active", "active", "active", "merged", None]),
-        "risk_grade": st.sampled_from(["A", "B", "C", "Z", None]),
+        "risk_grade": st.sampled_from(["C5", "C3", "C2", "A", "Z", None]),
         "kyc_due_on": st.sampled_from([date(2026, 1, 1), date(2026, 1, 1), ON, None]),
         "consent": st.sampled_from([True, True, True, False, None]),
         "staff_related": st.sampled_from([False, False, True, None]),

@@ -419,7 +419,7 @@ def test_who_may_be_offered_what_is_laid_over_ours(tmp_path):
         cards = {from = 0, to = 0}
         W04 = {to = 70}
         [eligibility.highest_risk]
-        C5 = "R5"
+        E = "R1"
         [eligibility.exposure_cap]
         retail = "0"
         [eligibility.missing]
@@ -428,7 +428,7 @@ def test_who_may_be_offered_what_is_laid_over_ours(tmp_path):
     ).eligibility
     assert rules.rules == ("owned", "age", "risk")
     assert (rules.age["loans"], rules.age["cards"], rules.age["W04"]) == ((21, 65), (None, None), (None, 70))
-    assert (rules.highest_risk["C5"], rules.highest_risk["A"]) == ("R5", "R5")
+    assert (rules.highest_risk["E"], rules.highest_risk["C5"]) == ("R1", "R5")
     assert rules.exposure_cap == {"small business": 1_000_000_000}
     assert (rules.missing["consent"], rules.missing["age"]) == ("keep", "exclude")
 

@@ -82,7 +82,7 @@ def eligible(
     --------
     >>> from crmlab import policy
     >>> people = pl.DataFrame({"customer_id": [1, 2], "kind": "retail", "birth_on": [date(1980, 5, 1), None],
-    ...     "status": "active", "risk_grade": "A", "kyc_due_on": date(2030, 1, 1), "consent": [True, None],
+    ...     "status": "active", "risk_grade": "C4", "kyc_due_on": date(2030, 1, 1), "consent": [True, None],
     ...     "staff_related": False, "n_open_complaints": 0, "last_contact_on": None, "exposure": 0})
     >>> products = pl.DataFrame({"product_id": ["D", "F"], "line": ["deposits", "wealth"], "risk": [None, "R4"]})
     >>> held = pl.DataFrame({"customer_id": [1], "product_id": ["D"], "opened_on": date(2020, 1, 1), "closed_on": None})
