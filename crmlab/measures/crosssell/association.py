@@ -16,7 +16,7 @@ from crmlab.errors import InputError
 from crmlab.measures.given import named
 
 BITS = 62  # items that one whole number has room for
-ROWS = 2**16  # baskets, or ways of holding, that are counted at a time
+ROWS = 2**15  # baskets, or ways of holding, that are counted at a time
 SIDES = ["antecedent", "consequent"]
 COUNTS = ["n", "n_antecedent", "n_consequent", "n_both"]
 
@@ -114,9 +114,11 @@ def _share(name: str, given: str | float) -> Fraction:
 
 def _patterns(rows: pl.DataFrame, n_items: int) -> tuple[np.ndarray, np.ndarray]:
     """The ways in which baskets hold items (ways × items), and how many baskets hold them so."""
-    is_first = rows["id"][1:] != rows["id"][:-1]
-    starts = np.concatenate([[0], is_first.arg_true().to_numpy() + np.int64(1), [len(rows)]])
-    parts = [_ways(rows["place"], starts[at : at + ROWS + 1], n_items) for at in range(0, len(starts) - 1, ROWS)]
+    lengths, begin, parts = rows["id"].rle().struct.field("len"), 0, []
+    for at in range(0, len(lengths), ROWS):
+        ends = lengths[at : at + ROWS].cast(pl.Int64).to_numpy().cumsum()
+        parts.append(_ways(rows["place"][begin : begin + ends[-1]], ends, n_items))
+        begin += ends[-1]
     ways = pl.concat(parts).group_by(pl.exclude("n")).agg(pl.col("n").sum())
     held = np.empty((len(ways), n_items), bool)
     for item in range(n_items):
@@ -124,17 +126,16 @@ def _patterns(rows: pl.DataFrame, n_items: int) -> tuple[np.ndarray, np.ndarray]
     return held, ways["n"].to_numpy().astype(np.float64)
 
 
-def _ways(place: pl.Series, starts: np.ndarray, n_items: int) -> pl.DataFrame:
-    """Items as bits of whole numbers, once each way of holding them, of baskets from the first start to the last."""
-    begin, end = starts[0], starts[-1]
+def _ways(place: pl.Series, ends: np.ndarray, n_items: int) -> pl.DataFrame:
+    """Items as bits of whole numbers, once each way of holding them, of baskets that end before these rows."""
     # Where a basket is empty, the place is that of no item: it has no bit in any number.
-    places = place[begin:end].cast(pl.Int64).fill_null(n_items).to_numpy()
+    places, starts = place.cast(pl.Int64).fill_null(n_items).to_numpy(), np.append(0, ends[:-1])
     words = {}
     for first in range(0, n_items, BITS):
         bits = np.zeros(n_items + 1, np.int64)
         here = bits[first : min(first + BITS, n_items)]
         here[:] = 1 << np.arange(len(here))
-        words[f"from {first}"] = np.bitwise_or.reduceat(bits[places], starts[:-1] - begin)
+        words[f"from {first}"] = np.bitwise_or.reduceat(bits[places], starts)
     return pl.DataFrame(words).group_by(list(words)).len("n")
 
 
