@@ -48,7 +48,7 @@ def test_a_list_of_offers_is_judged_by_what_was_opened(offered):
     assert row["of_control"] == 0
     assert 0 < row["detectable_before"] < 1
     told = past.issued(Tables(mart), 1)
-    assert "Of 1 lists of offers issued here, by response: 1 it worked." in told
+    assert "Lists of offers issued here: 1; by response 1 it worked." in told
     assert "beforehand" in told
     assert "as it was" in told
 

@@ -12,7 +12,7 @@ from crmlab.mart import ledger, snapshot
 from crmlab.measures.campaigns import Limits, settle
 from crmlab.measures.campaigns.limits import PAIRS
 from crmlab.views import theme
-from crmlab.views.opportunities import builder, draw, listed, past, say
+from crmlab.views.opportunities import builder, draw, issue, listed, past, say
 from crmlab.views.opportunities.controls import FREE, Terms
 from crmlab.views.opportunities.controls import terms as term_controls
 from crmlab.views.opportunities.issue import Issued, issuing, settling
@@ -182,6 +182,7 @@ def test_a_list_is_settled_in_a_process_of_its_own_shown_and_issued(folder):
     assert not buttons["Issue this list"].disabled
     buttons["Issue this list"].click()
     assert "It cannot be taken back" in issue_box.children[0].value
+    assert "nothing will be told of what offering does" in issue_box.children[0].value  # of so few
     assert ledger.lists(folder).height == 0
     buttons["Yes, issue it"].click()
     assert "Issued as “Offers, All branches, 240 minutes a manager”" in issue_box.children[0].value
@@ -353,6 +354,11 @@ def test_all_of_the_page_is_made_and_at_most_five_controls_stand_on_top(mart):
     assert len(lists) == 4
     lists[0]._handle_custom_msg({"open": lists[0].page["keys"][0]}, [])
     assert reader.page == "customer"
+
+
+def test_what_a_list_could_show_is_said_before_it_is_issued():
+    assert issue._power(0.03, 900, 100) == "If 3.0 % take it anyway, a rise of 7.9 pp or more is seen 4 times in 5."
+    assert "fewer than 30" in issue._power(0.03, 900, 29)
 
 
 def test_a_file_holds_money_in_major_units_and_probabilities_in_per_cent(tables):

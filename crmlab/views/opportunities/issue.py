@@ -11,7 +11,9 @@ import traitlets
 
 from crmlab.errors import InputError
 from crmlab.mart import ledger
+from crmlab.measures.campaigns.effect import detectable
 from crmlab.measures.campaigns.limits import PAIRS
+from crmlab.measures.campaigns.outcome import LEAST
 from crmlab.views import theme
 from crmlab.views.opportunities import builder
 from crmlab.views.opportunities.solving import Solving
@@ -126,16 +128,28 @@ def _listed(tables: Tables, solving: Solving, asked: dict) -> pl.DataFrame:
 
 
 def _question(tables: Tables, solving: Solving, asked: dict) -> str:
-    """What would be written, before it is."""
-    n = _listed(tables, solving, asked).height
-    n_control = round(n * tables.rules.control_share / MILLION)
-    return word(
+    """What would be written, and what could be seen at its read-out, before it is."""
+    rows = _listed(tables, solving, asked)
+    n, n_control = rows.height, round(rows.height * tables.rules.control_share / MILLION)
+    text = word(
         "opportunities.issue_ask",
         n=theme.whole(n),
         n_offered=theme.whole(n - n_control),
         n_control=theme.whole(n_control),
         days=tables.rules.read_out_days,
     )
+    return f"{text} {_power(rows['probability'].mean(), n - n_control, n_control)}"
+
+
+def _power(rate: float, n_offered: int, n_control: int) -> str:
+    """Whether such groups can show what offering does, where that share would take it anyway."""
+    if min(n_offered, n_control) < LEAST:
+        return word("opportunities.issue_few", n=LEAST)
+    sizes = pl.select(n_offered=n_offered, n_control=n_control, rate=rate)
+    rise = sizes.select(detectable(*(pl.col(name) for name in sizes.columns))).item()
+    if rise is None:
+        return word("opportunities.issue_few", n=LEAST)
+    return word("opportunities.issue_power", rate=theme.share(rate), rise=theme.points(rise).lstrip("+"))
 
 
 def _write(tables: Tables, solving: Solving, asked: dict) -> str:

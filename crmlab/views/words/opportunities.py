@@ -107,7 +107,7 @@ EN = {
     "opportunities.step_reading": "Starting, {n} offers to choose from … {seconds} s",
     "opportunities.step_solving": "Settling {n} offers … {seconds} s",
     "opportunities.step_done": "Settled in {seconds} s.",
-    "opportunities.step_moved": "The limits have moved since the list was settled.",
+    "opportunities.step_moved": "The limits, or whom earlier lists leave out, have changed since the list was settled.",
     "opportunities.step_stopped": "Stopped; nothing was settled.",
     "opportunities.step_failed": "It cannot be settled. {why}",
     "opportunities.solver_ended": "The solver ended before it had found a list. Try again.",
@@ -119,6 +119,8 @@ EN = {
     "opportunities.issue_ready": "{n} offers stand on the settled list.",
     "opportunities.issue_ask": "{n} customers: about {n_offered} get the offer, about {n_control} are held out as "
     "control, drawn by number and not by hand. What they take within {days} days counts. It cannot be taken back.",
+    "opportunities.issue_power": "If {rate} take it anyway, a rise of {rise} or more is seen 4 times in 5.",
+    "opportunities.issue_few": "With fewer than {n} in a group nothing will be told of what offering does.",
     "opportunities.issued": "Issued as “{name}”: {n_offered} to be offered, {n_control} held out as control. Read-out "
     "on {read_out}.",
     "opportunities.issue_failed": "The list could not be written: {why}",
@@ -261,7 +263,7 @@ EN = {
     "opportunities.issued_note": "Each list {days} days after its issue, as fixed beforehand: everybody on it against "
     "those of it who were held out, by what they opened of the product meant for them and by what each earned us a "
     "month. Adjusted: for the probability told and what they earned before. Small: 95 % intervals.",
-    "opportunities.issued_lists": "Of {n} lists of offers issued here, by response: {parts}.",
+    "opportunities.issued_lists": "Lists of offers issued here: {n}; by response {parts}.",
     "opportunities.issued_lost": "{n} of {of} customers on them are delivered no more, and do not count.",
     "opportunities.issued_none": "No list of offers was issued yet. Make one above; at its read-out this part says "
     "whether offering worked.",
