@@ -37,8 +37,7 @@ def table(*rows: dict) -> pl.DataFrame:
 
 
 def card(*rules: ScoreRule, **more) -> Scorecard:
-    bare = Scorecard("Card", "quarter", (), (), (), 0, (), "results", rules, None, None, None, (), 2)
-    return replace(bare, **more)
+    return Scorecard(**{"name": "Card", "rules": rules, "digits": 2} | more)
 
 
 def rule(kind: str, measure: str = "net_new_money", name: str = "Rule", side: str = "results", **more) -> ScoreRule:

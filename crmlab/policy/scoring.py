@@ -84,19 +84,19 @@ class Scorecard:
     """One set of rules, and whom it is for; an empty tuple stands for all."""
 
     name: str
-    period: str  # month, quarter or year
-    grades: tuple[str, ...]
-    peer_groups: tuple[str, ...]
-    years: tuple[int, ...]
-    base: int  # points for the entries
-    entries: tuple[Entry, ...]
-    unmet: str  # what counts for nothing where an entry is not met: base or results
     rules: tuple[ScoreRule, ...]
-    deduction_cap: int | None  # of all deductions together
-    floor: int | None  # of the total
-    cap: int | None
-    lines: tuple[Line, ...]  # lowest first
     digits: int  # of the base currency
+    period: str = "quarter"  # or month, year
+    grades: tuple[str, ...] = ()
+    peer_groups: tuple[str, ...] = ()
+    years: tuple[int, ...] = ()
+    base: int = 0  # points for the entries
+    entries: tuple[Entry, ...] = ()
+    unmet: str = "results"  # what counts for nothing where an entry is not met: base or results
+    deduction_cap: int | None = None  # of all deductions together
+    floor: int | None = None  # of the total
+    cap: int | None = None
+    lines: tuple[Line, ...] = ()  # lowest first
 
 
 def scorecards(source: Source, base_digits: int) -> tuple[Scorecard, ...]:

@@ -55,7 +55,7 @@ def scores(assessed: pl.DataFrame, cards: Scorecard | Sequence[Scorecard]) -> pl
     >>> from datetime import date
     >>> from crmlab.policy.scoring import Scorecard, ScoreRule
     >>> rule = ScoreRule("Cards", "new_cards", "steps", "results", start=500, every=50, points=5_000)
-    >>> card = Scorecard("All", "quarter", (), (), (), 0, (), "base", (rule,), None, None, None, (), 2)
+    >>> card = Scorecard("All", (rule,), digits=2)
     >>> row = {"manager_id": "M1", "branch_id": "B1", "peer_group": "small", "grade": "manager",
     ...     "period": date(2025, 3, 31), "measure": "new_cards", "value": 649, "n": None, "n_events": None,
     ...     "base": None, "target": None}

@@ -33,7 +33,7 @@ def told(trace: pl.DataFrame, cards: Scorecard | Sequence[Scorecard]) -> pl.Data
     >>> rule = ScoreRule("Savings average", "savings_average", "steps", "results", start=300_000_000,
     ...     every=50_000_000, points=5_000)
     >>> entry = Entry("savings_average", 300_000_000)
-    >>> card = Scorecard("All", "quarter", (), (), (), 0, (entry,), "base", (rule,), None, None, None, (), 2)
+    >>> card = Scorecard("All", (rule,), digits=2, entries=(entry,))
     >>> trace = pl.DataFrame({"card": ["All"], "rule": ["Savings average"], "kind": ["steps"], "place": [2],
     ...     "measure": ["savings_average"], "value": [412_000_000], "n": [None], "n_events": [None], "target": [None],
     ...     "base": [None], "steps": [2], "score": [None], "points": [10_000], "is_capped": [False],
