@@ -86,6 +86,18 @@ def test_everything_below_the_fold_is_drawn_when_it_is_scrolled_to(page):
     page.page.get_by_text("It worked").first.wait_for()
 
 
+def test_limits_that_clash_are_said_by_keyboard_alone(page, tables):
+    come_to(page, 1)
+    page.wait_for(TOTAL, [1, preview(tables).height])
+    sliders = page.page.locator(".crmlab-pickers .is-short [role=slider]")
+    sliders.nth(1).press("Home")
+    sliders.nth(2).press("ArrowRight")
+    page.page.get_by_text("No offer fits into these limits. No list").wait_for()
+    page.page.get_by_role("button", name="Settle the list").press("Enter")
+    page.page.get_by_text("It cannot be settled. The conditions clash").wait_for(timeout=60_000)
+    assert page.page.get_by_role("button", name="Issue this list").count() == 0
+
+
 def test_a_list_is_previewed_settled_and_issued(page, folder, tables):
     """The last of this file: what is issued changes the list."""
     come_to(page, 1)
@@ -105,6 +117,9 @@ def test_a_list_is_previewed_settled_and_issued(page, folder, tables):
         page.page.locator(".crmlab-table").nth(1).get_by_role("button", name="CSV").click()
     assert got.value.suggested_filename == "campaign-list.csv"
     rows = pl.read_csv(got.value.path())
+    with page.page.expect_download() as got:
+        page.page.locator(".crmlab-table").nth(1).get_by_role("button", name="Excel").click()
+    assert got.value.suggested_filename == "campaign-list.xlsx"
     assert rows["Why on the list"].str.starts_with("Worth").all()
     page.page.get_by_role("button", name="Issue this list").click()
     page.page.get_by_role("button", name="Not now").click()
@@ -117,5 +132,7 @@ def test_a_list_is_previewed_settled_and_issued(page, folder, tables):
     left = preview(tables, minutes=300, n_lists=1)
     assert not set(left["customer_no"]) & set(made["customer_no"])
     page.wait_for(TOTAL, [1, left.height])
+    come_to(page, 0)
+    page.wait_for(TOTAL, [0, listed.next_best(tables, 1).height])
     come_to(page, 5)
     page.page.get_by_text("it is read out on 2026-03-31").first.wait_for()
