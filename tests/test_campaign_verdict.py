@@ -58,14 +58,14 @@ def test_a_campaign_that_does_nothing_is_called_a_success_no_oftener_than_told()
 @pytest.mark.slow
 @pytest.mark.parametrize("n_control", [30, 100])
 def test_few_large_amounts_are_no_success(n_control):
-    """Contributions of a bank have such a tail: by Student's t one campaign in eight would be called a success."""
+    """Contributions of a bank have such a tail: by Student's t two to six times as many would be called a success."""
     rng = np.random.default_rng([20261122, n_control])
     drawn = [(rng.lognormal(0, 1.5, 500 - n_control), rng.lognormal(0, 1.5, n_control)) for _ in range(N)]
     found = [by_lot(*groups) for groups in drawn]
     assert 0 < sum(one.lower > 0 for one in found) <= stats.binom.ppf(0.999, N, 0.025)
     assert 930 <= sum(one.lower <= 0 <= one.upper for one in found) <= 970
     assert all((one.p <= 0.05) == (not one.lower <= 0 <= one.upper) for one in found)
-    assert sum(means(*groups).lower > 0 for groups in drawn) > 100
+    assert sum(means(*groups).lower > 0 for groups in drawn) > 50
 
 
 @pytest.mark.slow

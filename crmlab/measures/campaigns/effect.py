@@ -9,6 +9,7 @@ import polars as pl
 from crmlab.measures.uncertainty import Z
 
 POWER = 0.8416212335729143  # the 80 % quantile of the standard normal distribution: seen 4 times in 5
+DRAWS = 999  # of groups by lot: of as many ends are whole places
 ROWS_A_COVARIATE = 10  # customers of the smaller group for each covariate; adjusted for more, errors are told too small
 
 
@@ -42,6 +43,32 @@ def means(first: np.ndarray, second: np.ndarray) -> Effect:
         return UNKNOWN
     degrees = sum(parts) ** 2 / (parts[0] ** 2 / (len(first) - 1) + parts[1] ** 2 / (len(second) - 1))
     return _told(difference, error, degrees)
+
+
+def by_lot(first: np.ndarray, second: np.ndarray) -> Effect:
+    """The difference of two means with the interval (95 %) that drawing the groups anew tells.
+
+    Money has a long tail: of a small group the few large amounts are missing more often than not, and its mean and its
+    spread are both too small. Student's t says "more" of the larger group then up to six times oftener than told. So
+    Welch's t is held against itself in groups drawn by lot as these were (Janssen 1997), which is right whatever the
+    tail where there is no effect.
+
+    Examples
+    --------
+    >>> found = by_lot(np.array([3.0, 5, 7, 9, 8]), np.array([1.0, 2, 3, 2]))
+    >>> [round(number, 2) for number in found[:3]], found.p < 0.05
+    ([4.4, 0.98, 7.63], True)
+    """
+    found = means(first, second)
+    if found.error is None:
+        return found
+    fewer, more, sign = (first, second, 1) if len(first) <= len(second) else (second, first, -1)
+    both = np.concatenate([fewer, more])
+    t = sign * _drawn(both - both.mean(), len(fewer))
+    low, high = (sorted(t)[round(share * (DRAWS + 1)) - 1] for share in (0.025, 0.975))
+    beyond = 1 + min((t >= found.difference / found.error).sum(), (t <= found.difference / found.error).sum())
+    lower, upper = (float(found.difference - end * found.error) for end in (max(high, 0), min(low, 0)))
+    return Effect(found.difference, lower, upper, min(2 * float(beyond) / (DRAWS + 1), 1.0), found.error)
 
 
 def adjusted(outcome: np.ndarray, is_first: np.ndarray, before: np.ndarray) -> Effect:
@@ -176,6 +203,22 @@ def _seen(rise: np.ndarray, n1: np.ndarray, n0: np.ndarray, rate: np.ndarray) ->
     mean = (n1 * raised + n0 * rate) / (n1 + n0)
     by_chance = np.sqrt(mean * (1 - mean) * (1 / n1 + 1 / n0))
     return Z * by_chance + POWER * np.sqrt(raised * (1 - raised) / n1 + rate * (1 - rate) / n0)
+
+
+def _drawn(values: np.ndarray, few: int) -> np.ndarray:
+    """Welch's t of groups drawn by lot, the first of so many."""
+    rng, n, rest = np.random.default_rng(few), len(values), len(values) - few
+    squares = values**2
+    sums = np.empty((2, DRAWS))
+    for draw in range(DRAWS):
+        whose = rng.choice(n, few, replace=False, shuffle=False)
+        sums[:, draw] = values[whose].sum(), squares[whose].sum()
+    others = np.array([[values.sum()], [squares.sum()]]) - sums
+    (one, spread), (other, spread_of_others) = (
+        (total / size, (squared - total**2 / size) / (size - 1) / size)
+        for (total, squared), size in ((sums, few), (others, rest))
+    )
+    return (one - other) / np.sqrt(np.maximum(spread + spread_of_others, np.finfo(float).tiny))
 
 
 def _told(difference: float, error: float, degrees: float) -> Effect:

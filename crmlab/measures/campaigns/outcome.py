@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.measures.campaigns.effect import POWER, UNKNOWN, Effect, adjusted, detectable, means, rank_p, rates_p
+from crmlab.measures.campaigns.effect import POWER, UNKNOWN, Effect, adjusted, by_lot, detectable, rank_p, rates_p
 from crmlab.measures.given import finite, in_order, named, required
 from crmlab.measures.uncertainty import Z, difference, discovery_rates
 
@@ -47,8 +47,8 @@ def verdict(
     pl.DataFrame
         campaign_id, name, read_out_on, outcome (Enum `OUTCOMES`; money where it is given), n_offered, n_control,
         of_offered and of_control (rate 0 to 1, or mean in minor units), difference with lower and upper (95 %:
-        Newcombe, or Welch), adjusted with adjusted_lower and adjusted_upper (95 %, for the covariates; null where
-        groups are too small for them), detectable_before and detectable (the least rise seen 4 times in 5, from
+        Newcombe, or `effect.by_lot`), adjusted with adjusted_lower and adjusted_upper (95 %, for the covariates; null
+        where groups are too small for them), detectable_before and detectable (the least rise seen 4 times in 5, from
         base_rate, or as it turned out), verdict (Enum `VERDICTS`) and why it cannot be told; by read-out and campaign.
         Numbers are null before the read-out, and where groups cannot be compared.
 
@@ -269,7 +269,7 @@ def _row(of: pl.DataFrame, outcome: str, unsaid: str | None, covariates: Sequenc
     beside = adjusted(values, is_offered, np.column_stack(known)) if known else UNKNOWN
     row |= {"of_offered": first.mean(), "of_control": second.mean(), "difference": first.mean() - second.mean()}
     row |= {"adjusted": beside.difference, "adjusted_lower": beside.lower, "adjusted_upper": beside.upper}
-    return row | (_of_rates(first, second) if outcome == "response" else _of_money(means(first, second)))
+    return row | (_of_rates(first, second) if outcome == "response" else _of_money(by_lot(first, second)))
 
 
 def _of_rates(first: np.ndarray, second: np.ndarray) -> dict:
