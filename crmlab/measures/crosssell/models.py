@@ -17,7 +17,7 @@ from crmlab.policy import Policy
 
 POPULARITY, RULES, HAZARDS, LOGISTIC = METHODS = ("popularity", "rules", "hazards", "logistic")
 # Of those who do not take a product as many as this, or so many a taker; each then counts for several.
-LEAST_ROWS, MOST_ROWS, A_TAKER = 20_000, 100_000, 10
+LEAST_ROWS, MOST_ROWS, A_TAKER = 10_000, 50_000, 10
 TABLE = {"product_id": pl.String, **COEFFICIENTS}
 
 
