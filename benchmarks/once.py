@@ -11,41 +11,52 @@ import sys
 import tempfile
 import time
 import warnings
+from importlib import import_module
 from pathlib import Path
 
-from benchmarks import book, campaigns, cases, next_best, rules, segments, survive, worth
-
+TMP = Path(__file__).with_name("tmp")
+ROOMS = ("rules", "campaigns", "next_best", "segments", "survive")
 MADE = {
-    "leaving": survive.landmarks,
-    "settled": campaigns.pairs, "sketched": campaigns.last,
-    "scored_offers": next_best.asked, "fitted_offers": next_best.history, "tried_offers": next_best.history,
-    "found_rules": rules.rows, "mlxtend_rules": rules.wide, "mlxtend_rules_of_rows": rules.rows,
+    "leaving": "landmarks",
+    "settled": "pairs", "sketched": "last",
+    "scored_offers": "asked", "fitted_offers": "history", "tried_offers": "history",
+    "found_rules": "rows", "mlxtend_rules": "wide", "mlxtend_rules_of_rows": "rows",
 }  # fmt: skip
 
 
-def prepared(name: str, customers: int):
+def room_of(name: str, customers: int):
+    """Where a case stands; no later room is imported, so that a case has the memory it needs, not that of others."""
+    for room in ROOMS:
+        found = import_module(f"benchmarks.{room}")
+        if hasattr(found, name):
+            return found
+    return import_module("benchmarks.worth" if customers else "benchmarks.cases")
+
+
+def prepared(room, name: str, customers: int):
     """What a case is given, made before the clock starts."""
     if name in MADE:
-        return MADE[name](customers)
-    if hasattr(survive, name):
-        return survive.spells(customers)
+        return getattr(room, MADE[name])(customers)
+    if room.__name__ == "benchmarks.survive":
+        return room.spells(customers)
+    if room.__name__ == "benchmarks.segments":
+        return room.standing(customers)
     if customers:
-        return segments.standing(customers) if hasattr(segments, name) else book.book(customers)
+        return import_module("benchmarks.book").book(customers)
     if name in ("rfm", "lifetimes"):
-        rows = cases.rfm_rows(cases.bank())
+        rows = room.rfm_rows(room.bank())
         return rows if name == "rfm" else rows.to_pandas()
-    return cases.bank()
+    return room.bank()
 
 
 def main(name: str, repeats: int = 3, customers: int = 0) -> None:
     """Run a case and print {"seconds": …, "peak_mb": …}."""
     warnings.simplefilter("ignore")
-    own = [room for room in (segments, survive, campaigns, next_best, rules) if hasattr(room, name)]
-    room = own[0] if own else worth if customers else cases
+    room = room_of(name, customers)
     case, seconds = getattr(room, name), []
     for _ in range(repeats):
-        with tempfile.TemporaryDirectory(dir=cases.TMP) as folder:
-            given = Path(folder) if name in ("landing", "scan") else prepared(name, customers)
+        with tempfile.TemporaryDirectory(dir=TMP) as folder:
+            given = Path(folder) if name in ("landing", "scan") else prepared(room, name, customers)
             start = time.perf_counter()
             case(given)
             seconds.append(time.perf_counter() - start)

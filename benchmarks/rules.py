@@ -5,12 +5,15 @@ a size and read from files, so that a case has the memory it needs, not that of 
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import polars as pl
 
 from crmlab.measures import crosssell
+
+if TYPE_CHECKING:
+    import pandas as pd  # what ours does without is not counted among its memory
 
 TMP = Path(__file__).with_name("tmp")
 PRODUCTS, MOST, AT_ONCE = 20, 6, 50_000
@@ -26,16 +29,20 @@ def rows(customers: int) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 
-def wide(customers: int) -> pd.DataFrame:
+def wide(customers: int) -> "pd.DataFrame":
     """The same holdings as mlxtend reads them: True and False, customers × products."""
+    import pandas as pd
+
     path = TMP / f"rules-{customers}.npy"
     if not path.exists():
         np.save(path, one_hot(rows(customers)).to_numpy())
     return pd.DataFrame(np.load(path), columns=_names())
 
 
-def one_hot(rows: pl.DataFrame) -> pd.DataFrame:
+def one_hot(rows: pl.DataFrame) -> "pd.DataFrame":
     """True and False, customers × products, with less work than `pivot` or `crosstab` have."""
+    import pandas as pd
+
     held = np.zeros((rows["id"].max() + 1, PRODUCTS), bool)
     held[rows["id"].to_numpy(), rows["item"].cast(pl.Enum(_names())).to_physical().to_numpy()] = True
     return pd.DataFrame(held, columns=_names())
@@ -46,7 +53,7 @@ def found_rules(rows: pl.DataFrame) -> pl.DataFrame:
     return crosssell.rules(rows, str(SUPPORT), str(CONFIDENCE), LONGEST)
 
 
-def mlxtend_rules(held: pd.DataFrame) -> pd.DataFrame:
+def mlxtend_rules(held: "pd.DataFrame") -> "pd.DataFrame":
     """mlxtend's, from what it reads."""
     from mlxtend.frequent_patterns import association_rules, fpgrowth
 
@@ -54,7 +61,7 @@ def mlxtend_rules(held: pd.DataFrame) -> pd.DataFrame:
     return association_rules(sets, metric="confidence", min_threshold=CONFIDENCE)
 
 
-def mlxtend_rules_of_rows(rows: pl.DataFrame) -> pd.DataFrame:
+def mlxtend_rules_of_rows(rows: pl.DataFrame) -> "pd.DataFrame":
     """mlxtend's, from rows."""
     return mlxtend_rules(one_hot(rows))
 
