@@ -69,12 +69,13 @@ def expectation(rows: pl.DataFrame, factors: Sequence[str], *, kind: str = "rate
     customers = _credited(rows, factors, kind)
     levels = [*factors[:kept], _ALL]
     value, n = pl.col("value").cast(pl.Float64), pl.col("n").cast(pl.Float64)
+    # Sums are made in one order, whatever that of the rows: the same bank gives the same digits.
     # Squares of what is left of the level are small: those of money itself would lose digits.
     customers = customers.with_columns(pl.lit(0, pl.Int8).alias(_ALL))
     customers = customers.with_columns(level=value.sum().over(levels) / n.sum().over(levels))
     customers = customers.with_columns(n=n, x=value - n * pl.col("level"))
     powers = [reduce(mul, map(pl.col, name)).sum().alias(name) for name in SUMS]
-    cells = customers.group_by("manager_id", _ALL, *factors).agg(
+    cells = customers.group_by("manager_id", _ALL, *factors, maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("n_customers"), pl.col("value").sum(), pl.col("level").first(), *powers
     )
     compared, alone = _compared(cells, factors, kept)
@@ -124,9 +125,8 @@ def _credited(rows: pl.DataFrame, factors: Sequence[str], kind: str) -> pl.DataF
             f"period (first: {first}). Take what they were when it began: later a manager may have a hand in it."
         )
     wide = pl.Int128 if rows.schema["value"].is_integer() else pl.Float64
-    return with_credit.group_by("manager_id", "customer_id").agg(
-        *(pl.col(name).first() for name in factors), n.sum(), value.cast(wide).sum()
-    )
+    credited = with_credit.sort("manager_id", "customer_id").group_by("manager_id", "customer_id", maintain_order=True)
+    return credited.agg(*(pl.col(name).first() for name in factors), n.sum(), value.cast(wide).sum())
 
 
 def _compared(cells: pl.DataFrame, factors: Sequence[str], kept: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -135,15 +135,19 @@ def _compared(cells: pl.DataFrame, factors: Sequence[str], kept: int) -> tuple[p
     remaining, found = cells, []
     for depth in range(len(factors), kept - 1, -1):
         keys = [_ALL, *factors[:depth]]
-        of_all = cells.group_by("manager_id", *keys).agg(pl.col(own).sum())
+        of_all = cells.group_by("manager_id", *keys, maintain_order=True).agg(pl.col(own).sum())
         others = of_all.select(
             "manager_id", *keys, (pl.len().over(keys) - 1).alias("managers_others"),
             *((pl.col(name).sum().over(keys) - pl.col(name)).alias(f"{name}_others") for name in own),
         ).filter(pl.col("n_customers_others") >= LEAST_PEERS, pl.col("managers_others") >= LEAST_OTHERS)  # fmt: skip
-        mine = remaining.group_by("manager_id", *keys).agg(pl.col("value", *own).sum(), pl.col("level").first())
+        mine = remaining.group_by("manager_id", *keys, maintain_order=True).agg(
+            pl.col("value", *own).sum(), pl.col("level").first()
+        )
         is_merged = pl.lit(depth < len(factors)).alias("is_merged")
-        found.append(mine.join(others, on=["manager_id", *keys]).with_columns(is_merged).drop(keys))
-        remaining = remaining.join(others, on=["manager_id", *keys], how="anti")
+        found.append(
+            mine.join(others, on=["manager_id", *keys], maintain_order="left").with_columns(is_merged).drop(keys)
+        )
+        remaining = remaining.join(others, on=["manager_id", *keys], how="anti", maintain_order="left")
     return pl.concat(found), remaining
 
 
@@ -164,7 +168,7 @@ def _added(compared: pl.DataFrame, kind: str) -> pl.DataFrame:
     ]
     peers = peers.with_columns(of_one=of_one, cubes=pl.when(of_one > 0).then(cubes).otherwise(0.0))
     one = pl.col("of_one")
-    told = peers.group_by("manager_id").agg(
+    told = peers.group_by("manager_id", maintain_order=True).agg(
         pl.col("n_customers").sum(), pl.col("n_customers").filter("is_merged").sum().alias("n_merged"), mine["n"].sum(),
         pl.col("value").sum().alias("observed"), (mine["n"] * (pl.col("level") + mean)).sum().alias("expected"),
         (one * mine["nn"]).sum().alias("by_chance"),
