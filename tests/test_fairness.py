@@ -12,7 +12,7 @@ from crmlab.measures.managers import expected, funnel, shrinkage
 from crmlab.measures.managers.fairness import assessment
 from tests.books_of_managers import drawn
 
-TOLD = ["n_customers", "n_merged", "n_alone", "n", "observed", "expected", "error", "spread"]
+TOLD = ["n_customers", "n_merged", "n_alone", "n", "observed", "expected", "error", "wide_error", "spread"]
 
 
 def brute_expectation(rows: list[dict], factors: list[str], kept: int, kind: str) -> dict[int, dict]:
@@ -45,9 +45,10 @@ def brute_expectation(rows: list[dict], factors: list[str], kept: int, kind: str
             of_mean = of_one * sum(one["n"] ** 2 for one in like) / sum(one["n"] for one in like) ** 2
             before, _ = used.get(key, (0, 0))
             used[key] = before + row["n"], of_mean
-        if kind == "amount" and len(residuals) > 1:
-            sums["error"] = max(sums["error"], np.var(residuals, ddof=1) * len(residuals))
-        sums["error"] = (sums["error"] + sum(n**2 * of_mean for n, of_mean in used.values())) ** 0.5
+        own = np.var(residuals, ddof=1) * len(residuals) if kind == "amount" and len(residuals) > 1 else 0
+        of_others = sum(n**2 * of_mean for n, of_mean in used.values())
+        sums["wide_error"] = (max(sums["error"], own) + of_others) ** 0.5
+        sums["error"] = (sums["error"] + of_others) ** 0.5
         told[manager] = sums
     return told
 

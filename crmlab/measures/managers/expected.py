@@ -48,9 +48,9 @@ def expectation(rows: pl.DataFrame, factors: Sequence[str], *, kind: str = "rate
     pl.DataFrame
         manager_id, n_customers, n_merged (of them, compared in merged strata), n_alone (left out, like nobody else's),
         n, observed, expected, observed_to_expected (null unless something is expected), error (standard error of the
-        difference if the manager changes nothing, what others' rates leave open included; of an amount at least what
-        the manager's own customers vary by), spread (what one standard deviation of every customer adds up to) and
-        skew (of the difference, by chance); by manager.
+        difference if the manager changes nothing, what others' rates leave open included), wide_error (the same; of an
+        amount at least what the manager's own customers vary by), spread (what one standard deviation of every customer
+        adds up to) and skew (of the difference, by chance); by manager.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def expectation(rows: pl.DataFrame, factors: Sequence[str], *, kind: str = "rate
     return told.with_columns(counts).select(
         "manager_id", "n_customers", "n_merged", "n_alone", "n", "observed", "expected",
         pl.when(pl.col("expected") > 0).then(pl.col("observed") / pl.col("expected")).alias("observed_to_expected"),
-        "error", "spread", "skew",
+        "error", "wide_error", "spread", "skew",
     ).sort("manager_id")  # fmt: skip
 
 
@@ -176,13 +176,14 @@ def _added(compared: pl.DataFrame, kind: str) -> pl.DataFrame:
         (pl.col("own_squares").sum() - pl.col("away").sum() ** 2 / pl.col("n_customers").sum()).alias("own"),
         (one.sqrt() * mine["n"]).sum().alias("spread"), (pl.col("cubes") * mine["nnn"]).sum().alias("cubes"),
     )  # fmt: skip
+    wide = pl.col("by_chance")
     if kind == "amount":  # one rich customer of one's own is chance, too
         own = pl.col("own") * pl.col("n_customers") / (pl.col("n_customers") - 1)
         own = pl.when((pl.col("n_customers") > 1) & (pl.col("by_chance") > 0)).then(own)
-        told = told.with_columns(by_chance=pl.max_horizontal("by_chance", own))
-    error = (pl.col("by_chance") + pl.col("of_others")).sqrt()
-    skew = pl.when(error > 0).then(pl.col("cubes") / error**3).otherwise(0.0)
-    return in_64_bits(told.with_columns(error=error, skew=skew))
+        wide = pl.max_horizontal(wide, own)
+    error, wide_error = ((one + pl.col("of_others")).sqrt() for one in (pl.col("by_chance"), wide))
+    skew = pl.when(wide_error > 0).then(pl.col("cubes") / wide_error**3).otherwise(0.0)
+    return in_64_bits(told.with_columns(error=error, wide_error=wide_error, skew=skew))
 
 
 def _squares(sums: dict[str, pl.Expr], mean: pl.Expr) -> pl.Expr:

@@ -57,7 +57,7 @@ def scored(told: pl.DataFrame, kind: str) -> pl.DataFrame:
     --------
     >>> told = pl.DataFrame({"manager_id": range(12), "n_customers": 100, "n_alone": 0, "n": 100,
     ...     "observed": [20, 25, 15, 22, 18, 16, 24, 21, 19, 20, 23, 45], "expected": 20.0, "error": 4.0,
-    ...     "spread": 40.0, "skew": 0.15})
+    ...     "wide_error": 4.0, "spread": 40.0, "skew": 0.15})
     >>> scored(told, "rate").select("manager_id", "effect", pl.col("limit_upper", "score").round(2)).row(11)
     (11, 0.625, 39.88, 3.47)
     """
@@ -156,7 +156,7 @@ def _unsaid(kind: str) -> pl.Expr:
     """Why nothing can be said of a manager; empty where something can."""
     n, alone, expected = pl.col("n_customers"), pl.col("n_alone"), pl.col("expected")
     without = pl.col("n") - expected
-    alike = (pl.col("spread") / pl.col("error")) ** 2  # so many customers of like variance would tell as much
+    alike = (pl.col("spread") / pl.col("wide_error")) ** 2  # so many customers of like variance would tell as much
     why = (
         pl.when((n == 0) & (alone == 0)).then(pl.lit("no customers in this period"))
         .when(n == 0).then(pl.format("none of {} customers has enough like it at other managers", alone))
@@ -180,7 +180,7 @@ def _unsaid(kind: str) -> pl.Expr:
 
 
 def _limits(sure: pl.DataFrame, kind: str) -> pl.DataFrame:
-    names = ("n", "observed", "expected", "error", "spread", "skew")
+    names = ("n", "observed", "expected", "wide_error", "spread", "skew")
     n, observed, expected, error, spread, skew = (sure[name].cast(pl.Float64).to_numpy() for name in names)
     effect, error, by_chance = (observed - expected) / spread, error / spread, np.clip(skew, -MOST_SKEWED, MOST_SKEWED)
     half = 0.5 / spread if kind == "rate" else 0.0  # counts step: half an event to either side is none
