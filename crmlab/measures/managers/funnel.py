@@ -13,6 +13,7 @@ VERDICTS = ["clearly above", "as expected", "clearly below", "too few to say"]
 Z_LIMIT = 3.090232306167813  # beyond it lie 0.2 %, half of them on each side: the limits of "clearly"
 DISCOVERIES = 0.05  # of those told clearly above or below, so many may be chance
 LEAST_CUSTOMERS = 20
+LEAST_ALIKE = 5  # customers alike, who would tell as much as those there are: of fewer it hangs on one or two
 LEAST_CASES = 5  # events expected, and cases expected without one
 LEAST_MANAGERS = 10  # of fewer it is not known how much managers ordinarily differ
 WINSORISED = 0.1  # of the managers at each end count as the last within: a few far out do not hide themselves
@@ -162,8 +163,8 @@ def _unsaid(kind: str) -> pl.Expr:
         .when(n == 0).then(pl.format("none of {} customers has enough like it at other managers", alone))
         .when(n < LEAST_CUSTOMERS).then(pl.format(f"only {{}} customers to compare, fewer than {LEAST_CUSTOMERS}", n))
         .when(~(pl.col("error") > 0)).then(pl.lit("customers like these all do the same"))
-        .when(alike < LEAST_CUSTOMERS).then(
-            pl.format(f"it hangs on few: as good as {{}} customers alike, fewer than {LEAST_CUSTOMERS}", alike.round(1))
+        .when(alike < LEAST_ALIKE).then(
+            pl.format(f"it hangs on few: as good as {{}} customers alike, fewer than {LEAST_ALIKE}", alike.round(1))
         )
     )  # fmt: skip
     if kind == "amount":
