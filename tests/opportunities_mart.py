@@ -40,7 +40,7 @@ def written(folder: Path, n: int = 400, seed: int = 1, is_told: bool = True) -> 
     for name, table in pages.items():
         table.write_ipc(snapshot / "pages" / f"{name}.arrow", compat_level=pl.CompatLevel.oldest())
     opened = people.select("customer_id", product_id=pl.lit("D01"), opened_on=pl.lit(date(2018, 1, 1)))
-    opened.write_parquet(snapshot / "accounts.parquet")
+    opened.write_parquet(snapshot / "holdings.parquet")
     (snapshot / "standing").mkdir()
     _standing(people, np.random.default_rng(seed)).write_parquet(snapshot / "standing" / "0.parquet")
     manifest = json.loads((snapshot / "manifest.json").read_text())

@@ -117,11 +117,13 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     events, accounts = panel.events(bank).collect(), _accounts(bank)
     events.write_parquet(folder / "events.parquet", row_group_size=ROW_GROUP)
     accounts.write_parquet(folder / "accounts.parquet", row_group_size=ROW_GROUP)
+    holdings = panel.holdings(bank)
+    holdings.write_parquet(folder / "holdings.parquet", row_group_size=ROW_GROUP)
     dealings.identity(bank).write_parquet(folder / "identity.parquet", row_group_size=ROW_GROUP)
-    tables, told = _tables(folder, bank, pages, worth, people, events, progress)
+    tables, told = _tables(folder, bank, pages, worth, people, events, holdings, progress)
     for name, table in tables.items():
         _packed(table).write_ipc(folder / "pages" / f"{name}.arrow", compression="uncompressed")
-    rows |= {"events": events.height, "accounts": accounts.height} | {
+    rows |= {"events": events.height, "accounts": accounts.height, "holdings": holdings.height} | {
         name: table.height for name, table in tables.items()
     }
     facts = pl.scan_parquet(folder / "facts")
@@ -137,7 +139,14 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
 
 
 def _tables(
-    folder: Path, bank: Bank, pages: Pages, worth: Worth, people: People, events: pl.DataFrame, progress: Progress
+    folder: Path,
+    bank: Bank,
+    pages: Pages,
+    worth: Worth,
+    people: People,
+    events: pl.DataFrame,
+    holdings: pl.DataFrame,
+    progress: Progress,
 ) -> tuple[dict[str, pl.DataFrame], dict]:
     """All page tables, and what the manifest says of leaving and of offers.
 
@@ -165,7 +174,7 @@ def _tables(
     everyone = (paths, tables["people"], tables["roster"])
     gone, told = leaving.tables(leaving.Known(bank, rows, events, maturities, *everyone), progress)
     written = [pl.scan_parquet(folder / name) for name in ("customers", "contribution")]
-    about = opportunities.Known(bank, rows, events, panel.holdings(bank), *everyone, *written)
+    about = opportunities.Known(bank, rows, events, holdings, *everyone, *written)
     needed, offered = opportunities.tables(about, progress)
     return tables | gone | needed, {"leaving": told, "offers": offered}
 

@@ -139,13 +139,19 @@ def _next_best(known: Known, products: pl.DataFrame) -> tuple[dict[str, pl.DataF
     return tried | made, said
 
 
-def _eligible(known: Known, products: pl.DataFrame, pairs: pl.DataFrame) -> crosssell.Eligible:
-    """Of pairs of those who are with us, those that may be offered; the rest is counted by reason."""
-    bank = known.bank
+def _eligible(known: Known, products: pl.DataFrame, told: pl.DataFrame) -> crosssell.Eligible:
+    """Of pairs of those who are with us, those that may be offered; the rest is counted by reason.
+
+    Nobody is asked how likely they take what they hold: such pairs are put beside the others, to be counted.
+    """
+    bank, pair = known.bank, ["customer_id", "product_id"]
+    held = known.holdings.filter(pl.col("closed_on").is_null()).select(pair).unique(maintain_order=True)
+    pairs = pl.concat([told, held.join(told, on=pair, how="anti", maintain_order="left")], how="diagonal_relaxed")
     ours = pairs.join(known.roster.select("customer_id"), on="customer_id", how="semi", maintain_order="left")
     last = known.customers.filter(pl.col("month") == known.standing["month"].max())
     people = panel.today(bank, last)
-    return crosssell.eligible(ours, people, known.holdings, products, bank.policy, bank.as_of)
+    found = crosssell.eligible(ours, people, known.holdings, products, bank.policy, bank.as_of)
+    return found._replace(pairs=found.pairs.filter(pl.col("probability").is_not_null()))
 
 
 def _worth(known: Known, products: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:

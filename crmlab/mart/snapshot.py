@@ -80,6 +80,11 @@ class Mart:
         return pl.scan_parquet(self.folder / "accounts.parquet")
 
     @property
+    def holdings(self) -> pl.LazyFrame:
+        """Who holds which product from when until when; see `crmlab.panel.holdings`."""
+        return pl.scan_parquet(self.folder / "holdings.parquet")
+
+    @property
     def identity(self) -> pl.LazyFrame:
         """Name, mobile, address and national ID; read only for the one customer for whom they are asked."""
         return pl.scan_parquet(self.folder / "identity.parquet")

@@ -65,6 +65,7 @@ class _Test(NamedTuple):
     known: dict[str, set[str]]  # the products that a way tells itself; of others it says what popularity does
 
 
+@one_thread
 def trial(
     landmarks: pl.DataFrame,
     policy: Policy,
@@ -139,8 +140,7 @@ a shorter horizon.
             f"Nobody took anything within {horizon} months of {month_end(at)}, so nothing can be compared. Test "
             "another time or more customers."
         )
-    with one_thread():
-        products = pl.concat(_of_product(found, test, n, horizon) for n in range(len(found.models.products)))
+    products = pl.concat(_of_product(found, test, n, horizon) for n in range(len(found.models.products)))
     return Trial(found, month_end(at), month_end(last - horizon), products, _rankings(test),
                  _gains(found, test), _verdicts(test, horizon))  # fmt: skip
 

@@ -10,7 +10,17 @@ import polars as pl
 from crmlab.errors import InputError, near_miss
 from crmlab.measures.churn.landmarking import number
 from crmlab.measures.churn.training import month_end, months_of
-from crmlab.measures.crosssell.models import METHODS, POPULARITY, TABLE, Models, held, learning, learnt, taken
+from crmlab.measures.crosssell.models import (
+    METHODS,
+    POPULARITY,
+    TABLE,
+    Models,
+    held,
+    learning,
+    learnt,
+    one_thread,
+    taken,
+)
 from crmlab.measures.crosssell.popularity import Book
 from crmlab.measures.crosssell.taking import as_known, known_of, offered
 from crmlab.measures.given import finite, named, required
@@ -44,6 +54,7 @@ class Fit:
     choices: pl.DataFrame
 
 
+@one_thread
 def fit(
     landmarks: pl.DataFrame,
     as_of: date,
@@ -142,6 +153,7 @@ def needed(horizon: int, policy: Policy) -> int:
     return learning(horizon, policy) + 2 * (horizon + policy.crosssell.calibration_months) + 1
 
 
+@one_thread
 def probability(fit: Fit, customers: pl.DataFrame, products: Sequence[str] | None = None) -> pl.DataFrame:
     """How likely each customer is to take each product they do not hold, within the horizon.
 

@@ -1,5 +1,7 @@
 """All ways to tell who takes each product, as they would have been made on one day, each brought to what happened."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import NamedTuple
 
 import numpy as np
@@ -137,10 +139,9 @@ def learnt(rows: pl.DataFrame, at: int, horizon: int, products: tuple[str, ...],
     bare = Models(months, products, kinds, of, {}, {}, {}, pl.DataFrame(schema=TABLE))
     # Rules stand on the months that models are learnt from, too: those they are calibrated on are of their own.
     ruled = confirmed(book, month_end(months.until), horizon, policy) if book else {}
-    with one_thread():
-        found = {name: _product(bare, name, train, policy, ruled.get(name, [])) for name in products}
-        raw = {name: one[0] for name, one in found.items()}
-        ways = _calibrated(bare, raw, later, policy.crosssell.least_events)
+    found = {name: _product(bare, name, train, policy, ruled.get(name, [])) for name in products}
+    raw = {name: one[0] for name, one in found.items()}
+    ways = _calibrated(bare, raw, later, policy.crosssell.least_events)
     if not any(one[1] for one in found.values()):
         raise InputError(
             f"Nobody took any of {len(products)} products between {months_of(months.first)} and "
@@ -154,12 +155,19 @@ def learnt(rows: pl.DataFrame, at: int, horizon: int, products: tuple[str, ...],
     )
 
 
-def one_thread() -> threadpool_limits:
-    """Matrices of a product are small: threads would wait for each other longer than they compute.
+def one_thread(measure: Callable) -> Callable:
+    """The same measure with one thread for products of matrices.
 
-    And they add up in an order of their own: so any machine tells the same.
+    Those of a product are small: threads would wait for each other longer than they compute. And they add up in an
+    order of their own: so any machine tells the same.
     """
-    return threadpool_limits(1, user_api="blas")
+
+    @wraps(measure)
+    def limited(*args: object, **kwargs: object) -> object:
+        with threadpool_limits(1, user_api="blas"):
+            return measure(*args, **kwargs)
+
+    return limited
 
 
 def held(rows: pl.DataFrame, products: tuple[str, ...]) -> np.ndarray:

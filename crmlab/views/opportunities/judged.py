@@ -34,7 +34,7 @@ def judged(mart: Mart, issued: pl.DataFrame, lists: pl.DataFrame) -> Judged:
     Parameters
     ----------
     mart
-        Its people, accounts, standing, events, offers, products and paths.
+        Its people, holdings, standing, events, offers, products and paths.
     issued, lists
         As `mart.ledger` gives them.
 
@@ -62,7 +62,7 @@ def _rows(mart: Mart, listed: pl.DataFrame) -> pl.DataFrame:
     """Who was meant for each list and what became of them, as `campaigns.past` tells it of campaigns."""
     key, own = ["list_id", "customer_id"], ["customer_id", "product_id"]
     opened = (
-        listed.lazy().join(mart.accounts.select(*own, "opened_on"), on=own)
+        listed.lazy().join(mart.holdings.select(*own, "opened_on"), on=own)
         .filter(pl.col("opened_on") > pl.col("issued_on")).group_by(key).agg(pl.col("opened_on").min()).collect()
     )  # fmt: skip
     told = listed.join(opened, on=key, how="left", maintain_order="left").rename({"list_id": "campaign_id"})

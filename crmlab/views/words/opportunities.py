@@ -51,7 +51,7 @@ EN = {
     "opportunities.excluded_n_unknown": "Of them not known",
     "opportunities.excluded_nobody": "Nobody is left out for: {rules}.",
     "excluded.status": "the customer is frozen, deceased, merged or closed",
-    "excluded.owned": "the customer holds the product (of those asked about; what somebody holds is not asked about)",
+    "excluded.owned": "the customer holds the product",
     "excluded.kind": "the product is not made for this kind of customer",
     "excluded.age": "the customer is too young or too old for the product",
     "excluded.risk": "the product is riskier than the customer’s grade allows",
