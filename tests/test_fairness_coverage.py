@@ -61,10 +61,9 @@ def test_who_was_handed_a_rich_book_is_not_called_out():
             "manager_id": 0, "customer_id": range(10**6, 10**6 + 200), "tier": 2, "n": 1,
             "value": (rng.random(200) < 0.5).astype(int),
         })  # fmt: skip
-        rows = pl.concat([rows, rich.cast(rows.schema)])
+        rows = pl.concat([rows.filter(pl.col("manager_id") > 0), rich.cast(rows.schema)])
         of_zero = assessment(rows, ["tier"]).row(0, named=True)
-        without_mix = assessment(rows.with_columns(tier=pl.lit(0)), ["tier"]).row(0, named=True)
         n_called += of_zero["verdict"] in CLEAR
-        n_naive += without_mix["observed"] > 1.2 * without_mix["expected"]
+        n_naive += rich["value"].mean() > 1.2 * rows["value"].mean()
     assert n_called <= at_most(REPLICATIONS, 0.002)
-    assert n_naive > 0.9 * REPLICATIONS  # against the mean of all, the book alone would look like merit
+    assert n_naive > 0.99 * REPLICATIONS  # against the mean of all, the book alone would look like merit
