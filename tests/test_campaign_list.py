@@ -198,3 +198,8 @@ def test_values_of_any_size_give_the_same_list():
     limits = Limits(budget=450, minutes=75)
     huge = settle(PAIRS.with_columns(pl.col("value") * 10**9), limits)
     assert huge.chosen["customer_id"].to_list() == settle(PAIRS, limits).chosen["customer_id"].to_list()
+
+
+def test_pairs_of_a_page_can_be_settled_as_they_are():
+    found = settle(PAIRS.with_columns(rank=pl.lit(5), customer_no=pl.format("C{}", "customer_id")), Limits(minutes=30))
+    assert found.chosen.select("customer_no", "rank").rows() == [("C1", 1), ("C3", 2)]

@@ -20,6 +20,7 @@ CORE = 10_000  # pairs that are settled exactly: those about which the relaxed p
 SECONDS = 12.0  # for each whole program; the best list found by then is taken, and its gap told
 HAIR, GOLDEN = 1e-4, 0.618  # units by which rooms are larger for their price, and what sets these apart
 SPLIT = 1e-2  # an offer that is split by less is split by that hair
+TOLD = ["rank", "net", "reason"]  # of each offer on the list
 LARGEST = 1e6  # values are told to the solver no larger than this, so that its tolerances are far below one unit
 
 
@@ -57,7 +58,7 @@ def settle(pairs: pl.DataFrame, limits: Limits, *, digits: int = 2) -> Settled:
     ----------
     pairs
         customer_id, product_id (once each), manager_id, branch_id, value (expected contribution, minor units), cost
-        (minor units), minutes: eligible ones only.
+        (minor units), minutes, and whatever else: eligible ones only.
     limits
         Budget, minutes a manager, most a product, least a branch; each customer gets one offer at most.
     digits
@@ -86,7 +87,8 @@ def settle(pairs: pl.DataFrame, limits: Limits, *, digits: int = 2) -> Settled:
     >>> found.prices["sentence"].item()
     'One more hour of manager M1 is worth 40.'
     """
-    rows = checked(pairs, "campaigns.settle")
+    # What else is known of a pair stays; its rank among a customer's offers is none on the list.
+    rows = checked(pairs, "campaigns.settle").drop(TOLD, strict=False)
     wanted = conditions(rows, limits)
     program = _program(rows, wanted)
     free, price = _relaxed(program)
