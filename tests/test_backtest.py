@@ -365,6 +365,15 @@ def test_a_verdict_on_a_handful_says_that_it_is_one():
     assert said.sentence.endswith(f"Only {rows['event'].sum()} left.")
 
 
+def test_a_difference_that_hangs_on_one_customer_says_so():
+    rows = told(1, 4000, 0.1, 5)
+    giant = pl.col("customer_id") == rows.filter("event").sort("probability")["customer_id"][-1]
+    lost, grown = (pl.when(giant).then(10**12).otherwise(name).alias(name) for name in ("lost", "aum_change"))
+    said = churn.verdict(rows.with_columns(lost, grown), H, 0.1)
+    assert (said.is_better, said.lower, said.upper) == (None, -1, 1)
+    assert said.sentence.endswith("points, all of them the money of one customer).")
+
+
 def test_a_month_in_which_nobody_had_left_has_no_scaled_brier():
     late = book().with_columns(duration=pl.lit(H, pl.Int32), p1=pl.lit(0.1))
     found = churn.accuracy(late, H).filter(method="model").select("brier", "brier_base", "brier_scaled")

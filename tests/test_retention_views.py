@@ -27,6 +27,7 @@ NOBODY = {"kind": "nobody"}
 VERDICTS = [  # better, difference, lower, upper, what is said
     (True, 0.12, 0.05, 0.19, "the list beats the simple rule"),
     (None, 0.01, -0.04, 0.06, "the list is not shown to beat the simple rule"),
+    (None, 0.03, -1.0, 1.0, "all of it the money of one customer"),
     (False, -0.1, -0.2, -0.01, "the list does worse than the simple rule"),
     (None, None, None, None, "cannot be told"),
 ]

@@ -42,6 +42,9 @@ class Trial(NamedTuple):
     later: pl.DataFrame  # the same, and those of the months after, followed as far as is known
 
 
+WHOLE = (-1.0, 1.0)  # the interval of a difference that one customer's money makes: nothing is known
+
+
 class Verdict(NamedTuple):
     """Whether a list held more of the money that left than a simple rule's list of the same length."""
 
@@ -284,7 +287,7 @@ def _widened(
     money = np.abs(on_list(lists[0], called) - on_list(lists[1], called)) * lost
     n = money.sum() ** 2 / (money**2).sum() if money.any() else np.inf
     if n <= 1:  # one account makes all of it
-        return -1.0, 1.0
+        return WHOLE
     lower, upper = np.clip(difference + (drawn - difference) / np.sqrt(1 - 1 / n), -1, 1)
     return float(lower), float(upper)
 
@@ -301,6 +304,8 @@ def _sentence(found: Verdict, horizon: int) -> str:
         return f"Of those who left within {horizon} months none took money, so the list cannot be compared with {rule}."
     points = [f"{100 * one:.1f}" for one in (found.difference, found.lower, found.upper)]
     interval = f"{points[0]} points, 95 % interval {points[1]} to {points[2]}"
+    if (found.lower, found.upper) == WHOLE:
+        interval = f"{points[0]} points, all of them the money of one customer"
     held = (
         f"With {100 * found.budget:g} % of customers called, the list held {found.share:.0%} of the money that left "
         f"within {horizon} months, {rule} {found.rule_share:.0%}"

@@ -7,6 +7,8 @@ from crmlab.views.parts import small_table
 from crmlab.views.retention.tables import Tables
 from crmlab.views.words import named, word
 
+NOTHING_KNOWN = (-1.0, 1.0)  # the interval of a difference that hangs on one customer
+
 
 def verdict(tables: Tables, horizon: int) -> str:
     """Whether the model beats the simple rule, in plain words."""
@@ -19,7 +21,8 @@ def verdict(tables: Tables, horizon: int) -> str:
     told = {name: theme.points(row[name]) for name in ("difference", "lower", "upper")}
     told |= {name: theme.share(row[name]) for name in ("share", "rule_share")} | {"budget": theme.share(tables.budget)}
     key = {None: "not_better", True: "better", False: "worse"}[row["is_better"]]
-    held = word("retention.held", horizon=horizon, **told)
+    hangs_on_one = (row["lower"], row["upper"]) == NOTHING_KNOWN
+    held = word("retention.held_by_one" if hangs_on_one else "retention.held", horizon=horizon, **told)
     return word(f"retention.{key}", rule=named("method", row["method"]).lower(), held=held)
 
 

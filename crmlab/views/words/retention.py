@@ -26,6 +26,8 @@ EN = {
     "Use the rule.",
     "retention.held": "with {budget} of customers called, {share} of the money that left within {horizon} months stood "
     "on it, {rule_share} on the rule’s (difference {difference}, {lower} to {upper})",
+    "retention.held_by_one": "with {budget} of customers called, {share} of the money that left within {horizon} "
+    "months stood on it, {rule_share} on the rule’s (difference {difference}, all of it the money of one customer)",
     "retention.no_verdict": "Whether the list beats a simple rule cannot be told: nothing was tested.",
     "retention.going": "{n} more with {money} may be gone already: less than usual is there, which {months} more "
     "months must confirm. They are listed apart.",
