@@ -9,6 +9,8 @@ from crmlab.errors import InputError
 from crmlab.measures.given import keys, named, required
 from crmlab.measures.uncertainty import Z, wilson
 
+LEAST = 1  # customers who would hold both by chance: of fewer an interval says nothing
+
 
 def baskets(
     holdings: pl.DataFrame, on: date, item: str = "product", by: str | Sequence[str] | None = "kind"
@@ -153,9 +155,9 @@ def together(baskets: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl
     pl.DataFrame
         The columns `by`, item, other, n (baskets), n_item, n_other, n_both, confidence (of those with `item`, those
         with `other`), lift (by how much more than of all; 1: as many), lower, upper (its 95 % interval, on the log
-        scale; where nobody holds both, up to the lift at which that would still be likely), leverage (the share that
-        holds both, less what it would be then). A row each way round of each pair of items that somebody in the group
-        holds, in order of the names.
+        scale; where nobody holds both, up to the lift at which that would still be likely; null where chance alone
+        would give not even one customer both), leverage (the share that holds both, less what it would be then). A row
+        each way round of each pair of items that somebody in the group holds, in order of the names.
 
     Raises
     ------
@@ -217,16 +219,21 @@ def _count() -> pl.Expr:
 
 
 def _strength() -> dict[str, pl.Expr]:
-    """Confidence, lift and leverage of a pair; the interval by the delta method on log lift (multinomial counts)."""
+    """Confidence, lift and leverage of a pair, and the ends of its lift.
+
+    The interval is that of the delta method on log lift (multinomial counts), each of the four cells half a customer
+    fuller (Haldane 1956): a pair that lies one within the other would else be sure however few hold it.
+    """
     n, item, other, both = (pl.col(name).cast(pl.Float64) for name in ("n", "n_item", "n_other", "n_both"))
-    lift = both * n / (item * other)
-    # Of pairs that lie one within the other rounding may leave a little less than nothing.
-    error = (1 / both - 1 / item - 1 / other + (2 * lift - 1) / n).clip(lower_bound=0).sqrt()
+    lift, is_told = both * n / (item * other), item * other / n >= LEAST
+    of, left, right, all_ = both + 0.5, item + 1, other + 1, n + 2
+    fuller = of * all_ / (left * right)
+    error = (1 / of - 1 / left - 1 / right + (2 * fuller - 1) / all_).sqrt()
     none = Z * Z / (n + Z * Z) * n * n / (item * other)  # the upper end of 0 of n (Wilson)
     return {
         "confidence": both / item,
         "lift": lift,
-        "lower": pl.when(both > 0).then(lift * (-Z * error).exp()).otherwise(0.0),
-        "upper": pl.when(both > 0).then(lift * (Z * error).exp()).otherwise(none),
+        "lower": pl.when(is_told).then(pl.when(both > 0).then(fuller * (-Z * error).exp()).otherwise(0.0)),
+        "upper": pl.when(is_told).then(pl.when(both > 0).then(fuller * (Z * error).exp()).otherwise(none)),
         "leverage": both / n - item * other / (n * n),
     }

@@ -38,7 +38,8 @@ EN = {
     # next best
     "opportunities.next_best_title": "Whom to offer what",
     "opportunities.next_best_note": "The three best offers to each. Expected = how likely it is taken within {horizon} "
-    "months, asked or not × what holders of the line earn us in a year, {currency}. Click to open the customer.",
+    "months, asked or not × what holders of the line of the same kind and tier earn us in a year ({currency}; of the "
+    "kind where these are few). Click to open the customer.",
     "opportunities.next_best_file": "next-best-offers",
     "opportunities.next_best_empty": "Nobody here may be offered anything. Widen the filters or clear the search.",
     "opportunities.excluded_title": "Who is left out, and why",
