@@ -9,7 +9,7 @@ from crmlab.errors import InputError
 from crmlab.measures.given import keys, named, required
 from crmlab.measures.uncertainty import Z, wilson
 
-LEAST = 1  # customers who would hold both by chance: of fewer an interval says nothing
+LEAST = 5  # customers by chance, with and without the other product (Cochran 1954): of fewer no interval can be told
 
 
 def baskets(
@@ -155,9 +155,10 @@ def together(baskets: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl
     pl.DataFrame
         The columns `by`, item, other, n (baskets), n_item, n_other, n_both, confidence (of those with `item`, those
         with `other`), lift (by how much more than of all; 1: as many), lower, upper (its 95 % interval, on the log
-        scale; where nobody holds both, up to the lift at which that would still be likely; null where chance alone
-        would give not even one customer both), leverage (the share that holds both, less what it would be then). A row
-        each way round of each pair of items that somebody in the group holds, in order of the names.
+        scale; where nobody holds both, up to the lift at which that would still be likely; null where of those who
+        hold the rarer of the two fewer than 5 would hold, or not hold, the other by chance), leverage (the share that
+        holds both, less what it would be then). A row each way round of each pair of items that somebody in the group
+        holds, in order of the names.
 
     Raises
     ------
@@ -225,7 +226,8 @@ def _strength() -> dict[str, pl.Expr]:
     fuller (Haldane 1956): a pair that lies one within the other would else be sure however few hold it.
     """
     n, item, other, both = (pl.col(name).cast(pl.Float64) for name in ("n", "n_item", "n_other", "n_both"))
-    lift, is_told = both * n / (item * other), item * other / n >= LEAST
+    lift, larger = both * n / (item * other), pl.max_horizontal(item, other)
+    is_told = pl.min_horizontal(item, other) * pl.min_horizontal(larger, n - larger) / n >= LEAST
     of, left, right, all_ = both + 0.5, item + 1, other + 1, n + 2
     fuller = of * all_ / (left * right)
     error = (1 / of - 1 / left - 1 / right + (2 * fuller - 1) / all_).sqrt()
