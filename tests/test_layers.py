@@ -24,7 +24,7 @@ PURE = {
     "measures.crosssell.affinity", "measures.crosssell.attachment", "measures.crosssell.eligibility",
     "measures.campaigns.limits", "measures.campaigns.sketch", "measures.campaigns.effect", "measures.campaigns.outcome",
     "measures.managers.points", "measures.managers.scoring", "measures.managers.sentences", "measures.managers.pay",
-    "measures.managers.whatif",
+    "measures.managers.whatif", "measures.managers.bridging",
     "measures.campaigns.offered",
 }  # fmt: skip
 # A module belongs to the room with the longest matching prefix. What a room may import, itself and errors always:
@@ -65,6 +65,7 @@ MAY_IMPORT = {
     "measures.campaigns.effect": {"measures.uncertainty"},
     "measures.campaigns.outcome": {"measures.given", "measures.uncertainty", "measures.campaigns.effect"},
     "measures.campaigns.offered": {"measures.given"},
+    "measures.managers.bridging": {"measures.given", "measures.movement"},
     "measures.managers.points": {"measures.given", "policy"},
     "measures.managers.scoring": {"measures.given", "measures.managers.points", "policy"},
     "measures.managers.sentences": {"measures.managers.scoring", "policy"},

@@ -12,7 +12,7 @@ Sign: what the bank owes the customer is positive, so a loan's balance is negati
 ``opening + inflow − outflow + own_transfer + interest + fees + valuation + fx = closing``, to the minor unit.
 """
 
-from crmlab.panel.assignments import keepers
+from crmlab.panel.assignments import keepers, keeping
 from crmlab.panel.bookkeeping import books, monthly
 from crmlab.panel.decision import today
 from crmlab.panel.holding import holdings
@@ -30,6 +30,7 @@ __all__ = [
     "holdings",
     "in_base_of_the_day",
     "keepers",
+    "keeping",
     "maturities",
     "monthly",
     "today",

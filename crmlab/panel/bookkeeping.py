@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
 from crmlab.panel.align import sums_by
 from crmlab.panel.calendar import month_ends
@@ -14,11 +15,22 @@ from crmlab.panel.credit import PUBLIC, Credit, credit, credited
 from crmlab.panel.months import monthly_facts
 from crmlab.panel.relationships import Register, by_month, customers_of, days_of, parts_of, register
 
-MONEY = ["opening", "flow", "interest", "valuation", "fx", "handed", "closing", "balance_days"]
+MONEY = [
+    "opening",
+    "flow",
+    "interest",
+    "valuation",
+    "fx",
+    "handed",
+    "closing",
+    "balance_days",
+    "net_inflow",
+    "kept_days",
+]
 KEYS = ["customer_id", "month", "line", "manager_id"]
 
 
-def books(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
+def books(facts: pl.LazyFrame, bank: Bank, role: str = "maintains") -> pl.LazyFrame:
     """Customer × month × line × manager in the base currency: the same money, by who maintained it on each day.
 
     Answers: what did each manager start with, what came and went, what was handed over, and what is there now?
@@ -33,21 +45,24 @@ def books(facts: pl.LazyFrame, bank: Bank) -> pl.LazyFrame:
         As `panel.facts` gives them.
     bank
         The bank they come from.
+    role
+        maintains, or originates: by who brought the customer, line or account.
 
     Returns
     -------
     pl.LazyFrame
         customer_id, month, line, manager_id (null: branch-public); opening, flow (inflow − outflow + own_transfer +
         fees), interest, valuation, fx, handed (came from other managers less what went to them, on a day inside the
-        month; one on its first day shows between two months), closing, balance_days in minor units of the base
-        currency; days (of the month), n_open (accounts open at its end).
+        month; one on its first day shows between two months), closing, balance_days, net_inflow (of flow, inflow −
+        outflow) in minor units of the base currency; kept_days (days of the accounts times share, in millionths);
+        days (of the month), n_open (accounts open at its end).
 
     Raises
     ------
     InputError
         Where an exchange rate is missing; currency and date are named.
     """
-    of, who = register(bank), credit(bank)
+    of, who = register(bank), credit(bank, role)
     frames = [books_of(parts_of(frame, of, bank), month, of, who, bank) for month, frame in by_month(facts)]
     return pl.concat(frames).lazy()
 
@@ -71,9 +86,12 @@ def monthly(bank: Bank) -> Iterator[Month]:
 
 def books_of(parts: pl.DataFrame, month: date, register: Register, credit: Credit, bank: Bank) -> pl.DataFrame:
     """Books of one month from its parts."""
-    split = ["opening", "interest", "valuation", "fx", "closing", "balance_days"]
+    split = ["opening", "interest", "valuation", "fx", "closing", "balance_days", "net_inflow", "kept_days"]
     first, last = pl.col("is_first"), pl.col("is_last")
     own = ["pair", "account_id", "starts_on", "is_first", "is_last", "n_open"]
+    parts = parts.with_columns(
+        net_inflow=pl.col("inflow") - pl.col("outflow"), kept_days=pl.col("days").cast(pl.Int64) * MILLION
+    )
     rows = credited(parts.select(*own, *split), register.pairs, credit, month, split).with_columns(
         # Each column is split for itself; a unit that this leaves open between the managers of an account is flow.
         flow=pl.col("closing") - pl.col("opening") - pl.sum_horizontal("interest", "valuation", "fx"),

@@ -16,21 +16,23 @@ FOREVER = date(9999, 12, 31)
 
 
 class Credit(NamedTuple):
-    """Assignments of those who maintain, with managers as numbers: their places in `managers`."""
+    """Assignments of one role, with managers as numbers: their places in `managers`."""
 
     managers: pl.Series
     assignments: pl.DataFrame
+    two_branches: str  # as ``managing.two_branches``
 
 
-def credit(bank: Bank) -> Credit:
-    """Who maintains what, when, as known at `as_of`; an assignment ends with its manager's last day."""
+def credit(bank: Bank, role: str = "maintains") -> Credit:
+    """Who maintains (or originates) what, when, as known at `as_of`; an assignment ends with its manager's last day."""
     assigned = bank.table("assignments").select(pl.col("manager_id").unique())
-    left = bank.table("managers").select("manager_id", "left_on")  # a bank may name managers and not deliver them
+    # A bank may name managers and not deliver them.
+    left = bank.table("managers").select("manager_id", "left_on", branch="branch_id")
     managers = assigned.join(left, on="manager_id", how="left").sort("manager_id").collect().with_row_index("manager")
     ends = pl.min_horizontal(pl.col("to_on").fill_null(FOREVER), pl.col("left_on").fill_null(FOREVER))
     assignments = (
         bank.table("assignments")
-        .filter(pl.col("role") == "maintains", pl.col("scope") != "branch")
+        .filter(pl.col("role") == role, pl.col("scope") != "branch")
         .collect()
         .join(managers, on="manager_id")
         .select(
@@ -38,6 +40,7 @@ def credit(bank: Bank) -> Credit:
             "customer_id",
             pl.col("line").cast(pl.String),
             pl.col("manager").cast(pl.Int32),
+            "branch",
             "from_on",
             to_on=ends,
             share=pl.col("share").fill_null(MILLION),
@@ -45,15 +48,17 @@ def credit(bank: Bank) -> Credit:
         )
         .sort("nearness", "share", "manager", descending=[False, True, False])
     )
-    return Credit(managers["manager_id"], assignments)
+    return Credit(managers["manager_id"], assignments, bank.policy.managing.two_branches)
 
 
 def credited(rows: pl.DataFrame, pairs: pl.DataFrame, credit: Credit, month: date, money: list[str]) -> pl.DataFrame:
     """Rows with the number of the manager they count for, those of several managers split by their shares.
 
-    The nearest scope counts: account over line over customer. Shares that do not reach one leave the rest to the
-    branch; of shares beyond one the larger counts first, then the lower manager_id. Money is split by largest
-    remainder; what is not money goes to the first manager.
+    The nearest scope counts: account over line over customer. Of managers in two branches one goes first
+    (``managing.two_branches``: the larger share, or who came earlier; then the lower manager_id), and what those of
+    other branches have is theirs. Shares that do not reach one leave the rest to the branch; of shares beyond one the
+    larger counts first, then the lower manager_id. Money is split by largest remainder; what is not money goes to the
+    first manager.
 
     Parameters
     ----------
@@ -97,11 +102,11 @@ def credited(rows: pl.DataFrame, pairs: pl.DataFrame, credit: Credit, month: dat
         return rows
     some = rows.filter(slow).drop("manager")
     some = some.hstack(pairs.select(pl.col("customer_id", "line").gather(some["pair"])))
-    shared = _by_assignment(some, assignments, money)
+    shared = _by_assignment(some, assignments, money, credit.two_branches)
     return pl.concat([rows.filter(~slow), shared.select(rows.columns)])
 
 
-def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[str]) -> pl.DataFrame:
+def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[str], two_branches: str) -> pl.DataFrame:
     """Each row beside the assignments in force on its first day, one row a manager."""
     rows = rows.with_row_index("#")
     keys = rows.select("#", "account_id", "customer_id", "line", "starts_on")
@@ -114,14 +119,14 @@ def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[st
         )
     ]
     before = pl.col("share").cum_sum().over("#") - pl.col("share")
+    columns = ["#", "manager", "branch", "share", "nearness", "from_on", "to_on", "starts_on"]
     held = (
-        pl.concat(
-            [frame.select("#", "manager", "share", "nearness", "from_on", "to_on", "starts_on") for frame in found]
-        )
+        pl.concat([frame.select(columns) for frame in found])
         .filter(pl.col("starts_on").is_between("from_on", "to_on"))
         .filter(pl.col("nearness") == pl.col("nearness").min().over("#"))
         .sort("#", "share", "manager", descending=[False, True, False])
         .unique(["#", "manager"], keep="first", maintain_order=True)
+        .pipe(_of_one_branch, two_branches)
         .with_columns(share=pl.min_horizontal("share", (MILLION - before).clip(lower_bound=0)))
         .filter(pl.col("share") > 0)
         .select("#", "manager", "share")
@@ -138,3 +143,23 @@ def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[st
         *(largest_remainder(pl.col(name), pl.col("share"), ["#"]).alias(name) for name in money),
         is_main=pl.col("#").is_first_distinct(),
     ).drop("#", "share")
+
+
+def _of_one_branch(held: pl.DataFrame, two_branches: str) -> pl.DataFrame:
+    """Assignments of one branch alone; whoever goes first has what those of other branches would have had."""
+    if two_branches == "earlier":
+        held = held.sort("#", "from_on", "share", "manager", descending=[False, False, True, False])
+    # A manager without a branch is of none, and at odds with nobody.
+    branch = pl.col("branch").drop_nulls().first().over("#")
+    is_other = (pl.col("branch") != branch).fill_null(False)
+    is_first = (pl.col("branch") == branch).fill_null(False) & (pl.col("branch").cum_count().over("#") == 1)
+    return (
+        held.with_columns(is_other=is_other, is_first=is_first)
+        .with_columns(
+            share=pl.col("share")
+            + pl.when("is_first").then(pl.col("share").filter("is_other").sum().over("#")).otherwise(0)
+        )
+        .filter(~pl.col("is_other"))
+        .with_columns(pl.col("share").clip(upper_bound=MILLION))
+        .sort("#", "share", "manager", descending=[False, True, False])
+    )
