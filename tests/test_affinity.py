@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from crmlab.errors import InputError
-from crmlab.measures import crosssell
+from crmlab.measures import crosssell, uncertainty
 
 ITEMS = "abcd"
 KINDS = ["retail", "corporate"]
@@ -79,38 +79,53 @@ def test_everybody_has_one_number_of_products(people):
 
 
 def test_lift_and_its_interval():
-    """Of 100 customers 40 hold a, 50 hold b and 30 both; with half a customer more in each of the four cells lift is
-    30.5·102 / (41·51), and Var(log lift) = 1/30.5 − 1/41 − 1/51 + (2·lift − 1)/102.
-    """
+    """Of 100 customers 40 hold a, 50 hold b and 30 both: Var(log lift) = 1/30 − 1/40 − 1/50 + (2·1.5 − 1)/100."""
     people = (
         [("retail", {"a", "b"})] * 30 + [("retail", {"a"})] * 10 + [("retail", {"b"})] * 20 + [("retail", set())] * 40
     )
     row = crosssell.together(rows(people)).row(0, named=True)
-    fuller = 30.5 * 102 / (41 * 51)
-    error = 1.959963984540054 * (1 / 30.5 - 1 / 41 - 1 / 51 + (2 * fuller - 1) / 102) ** 0.5
+    error = 1.959963984540054 * (1 / 30 - 1 / 40 - 1 / 50 + 0.02) ** 0.5
     assert row["lift"] == 1.5
-    assert (row["lower"], row["upper"]) == pytest.approx((fuller * np.exp(-error), fuller * np.exp(error)))
+    assert (row["lower"], row["upper"]) == pytest.approx((1.5 * np.exp(-error), 1.5 * np.exp(error)))
 
 
-def test_of_what_a_handful_holds_nothing_is_sure():
-    """All 6 of 81 who hold a hold b, as 73 of 81 do: by chance 5.4 would, and 0.6 would not."""
-    people = [("corporate", {"a", "b"})] * 6 + [("corporate", {"b"})] * 67 + [("corporate", set())] * 8
-    told = crosssell.together(rows(people))
-    assert told.select("lower", "upper").rows() == [(None, None)] * 2
-    more = crosssell.together(rows([one for one in people for _ in range(9)]))  # 54 of 729: 48.7 would, 5.3 would not
-    assert more["lower"].null_count() == 0
+def test_what_a_handful_holds_is_not_sure_and_what_thirteen_hold_may_be():
+    """All 6 of 81 who hold a hold b, as 73 of 81 do; of 56 who hold a 13 hold b, as 161 of 3,394 do."""
+    for n_both, n_a, n_b, n, is_sure in ((6, 6, 73, 81, False), (1, 1, 298, 3394, False), (13, 56, 161, 3394, True)):
+        held = [{"a", "b"}] * n_both + [{"a"}] * (n_a - n_both) + [{"b"}] * (n_b - n_both)
+        people = [("retail", one) for one in held + [set()] * (n - len(held))]
+        row = crosssell.together(rows(people)).row(0, named=True)
+        assert (row["lower"] > 1) == is_sure
+        assert row["lower"] < row["lift"] < row["upper"]
 
 
 def test_a_pair_that_nobody_holds_may_yet_be_held():
-    people = [("retail", {"a"})] * 20 + [("retail", {"b"})] * 20 + [("retail", set())] * 20
-    row = crosssell.together(rows(people)).row(0, named=True)
+    row = crosssell.together(rows([("retail", {"a"})] * 5 + [("retail", {"b"})] * 5)).row(0, named=True)
     assert (row["lift"], row["lower"], row["n_both"]) == (0, 0, 0)
-    assert 0 < row["upper"] < 1  # 6.7 would by chance
+    assert row["upper"] > 1  # of ten customers that says nothing
 
 
 def test_an_item_that_everybody_holds_goes_with_nothing():
     found = crosssell.together(rows([("retail", {"a", "b"})] * 3 + [("retail", {"a"})] * 3)).row(0, named=True)
-    assert (found["lift"], found["lower"], found["upper"], found["leverage"]) == (1, None, None, 0)
+    assert (found["lift"], found["leverage"]) == (1, 0)
+    assert found["lower"] < 1 < found["upper"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("p_both", "p_one", "p_other", "n"),
+    [(0.0006, 0.0165, 0.035, 3394), (0.067, 0.074, 0.9, 81), (0.00045, 0.0005, 0.9, 3394), (0.06, 0.2, 0.3, 60)],
+)
+def test_of_pairs_that_few_hold_the_interval_holds_the_true_lift_at_least_so_often(p_both, p_one, p_other, n):
+    chances = [p_both, p_one - p_both, p_other - p_both, 1 - p_one - p_other + p_both]
+    drawn = np.random.default_rng(20261122).multinomial(n, chances, 1000)
+    counts = pl.DataFrame({"both": drawn[:, 0], "one": drawn[:, :2].sum(axis=1), "other": drawn[:, [0, 2]].sum(axis=1)})
+    counts = counts.filter(pl.col("one") > 0, pl.col("other") > 0)
+    rarer, larger = pl.min_horizontal("one", "other"), pl.max_horizontal("one", "other")
+    ends = counts.select(uncertainty.ratio(pl.col("both"), rarer, larger, pl.lit(n)))
+    true = p_both / (p_one * p_other)
+    assert ends.select(((pl.col("lower") <= true) & (pl.col("upper") >= true)).mean()).item() >= 0.95
+    assert ends.select((pl.col("lower") > true).mean()).item() <= 0.025 + 0.015  # its 99.9 % quantile
 
 
 @pytest.mark.slow

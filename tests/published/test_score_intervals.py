@@ -2,14 +2,15 @@
 
 Newcombe RG (1998), Two-sided confidence intervals for the single proportion: comparison of seven methods, and Interval
 estimation for the difference between independent proportions: comparison of eleven methods, Statistics in Medicine 17,
-857-872 and 873-890: table I, method 3 (Wilson's score) there, table II, method 10 (hybrid score) here. Cohen J (1988),
-Statistical Power Analysis for the Behavioral Sciences, 2nd ed., table 6.2.2 (φ = 2 arcsin √P).
+857-872 and 873-890: table I, methods 3 and 4 (Wilson's score, without and with correction for continuity) there, table
+II, method 10 (hybrid score) here. Cohen J (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd ed.,
+table 6.2.2 (φ = 2 arcsin √P).
 """
 
 import polars as pl
 import pytest
 
-from crmlab.measures.uncertainty import cliff_delta, cohen_h, difference, wilson
+from crmlab.measures.uncertainty import _corrected, cliff_delta, cohen_h, difference, wilson
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,17 @@ from crmlab.measures.uncertainty import cliff_delta, cohen_h, difference, wilson
 )
 def test_wilson_against_newcombe_1998(k, n, lower, upper):
     ends = pl.DataFrame({"k": [k], "n": [n]}).select(wilson(pl.col("k"), pl.col("n")))
+    assert ends.row(0) == pytest.approx((lower, upper), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "lower", "upper"),
+    [(81, 263, 0.2535, 0.3682), (15, 148, 0.0598, 0.1644), (0, 20, 0.0000, 0.2005), (1, 29, 0.0018, 0.1963)],
+)
+def test_wilson_with_a_correction_against_newcombe_1998(k, n, lower, upper):
+    of, all_ = pl.col("k"), pl.col("n")
+    told = _corrected(of, all_).alias("lower"), 1 - _corrected(all_ - of, all_)
+    ends = pl.DataFrame({"k": [k], "n": [n]}).select(told)
     assert ends.row(0) == pytest.approx((lower, upper), abs=5e-5)
 
 

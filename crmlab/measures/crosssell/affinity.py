@@ -7,9 +7,9 @@ import polars as pl
 
 from crmlab.errors import InputError
 from crmlab.measures.given import keys, named, required
-from crmlab.measures.uncertainty import Z, wilson
+from crmlab.measures.uncertainty import Z, ratio, wilson
 
-LEAST = 5  # customers by chance, with and without the other product (Cochran 1954): of fewer no interval can be told
+MANY = 5  # customers by chance, with and without the other product (Cochran 1954)
 
 
 def baskets(
@@ -155,7 +155,7 @@ def together(baskets: pl.DataFrame, by: str | Sequence[str] | None = None) -> pl
     pl.DataFrame
         The columns `by`, item, other, n (baskets), n_item, n_other, n_both, confidence (of those with `item`, those
         with `other`), lift (by how much more than of all; 1: as many), lower, upper (its 95 % interval, on the log
-        scale; where nobody holds both, up to the lift at which that would still be likely; null where of those who
+        scale; where nobody holds both, up to the lift at which that would still be likely; wider where of those who
         hold the rarer of the two fewer than 5 would hold, or not hold, the other by chance), leverage (the share that
         holds both, less what it would be then). A row each way round of each pair of items that somebody in the group
         holds, in order of the names.
@@ -222,20 +222,21 @@ def _count() -> pl.Expr:
 def _strength() -> dict[str, pl.Expr]:
     """Confidence, lift and leverage of a pair, and the ends of its lift.
 
-    The interval is that of the delta method on log lift (multinomial counts), each of the four cells half a customer
-    fuller (Haldane 1956): a pair that lies one within the other would else be sure however few hold it.
+    They are those of the delta method on log lift (multinomial counts), and of pairs that few hold, where these would
+    be too close, of the rate among those with the rarer product against that of all.
     """
     n, item, other, both = (pl.col(name).cast(pl.Float64) for name in ("n", "n_item", "n_other", "n_both"))
-    lift, larger = both * n / (item * other), pl.max_horizontal(item, other)
-    is_told = pl.min_horizontal(item, other) * pl.min_horizontal(larger, n - larger) / n >= LEAST
-    of, left, right, all_ = both + 0.5, item + 1, other + 1, n + 2
-    fuller = of * all_ / (left * right)
-    error = (1 / of - 1 / left - 1 / right + (2 * fuller - 1) / all_).sqrt()
+    lift, rarer, larger = both * n / (item * other), pl.min_horizontal(item, other), pl.max_horizontal(item, other)
+    is_many = rarer * pl.min_horizontal(larger, n - larger) / n >= MANY
+    # Of pairs that lie one within the other rounding may leave a little less than nothing.
+    error = (1 / both - 1 / item - 1 / other + (2 * lift - 1) / n).clip(lower_bound=0).sqrt()
     none = Z * Z / (n + Z * Z) * n * n / (item * other)  # the upper end of 0 of n (Wilson)
+    many = pl.when(both > 0).then(lift * (-Z * error).exp()), pl.when(both > 0).then(lift * (Z * error).exp())
+    few = ratio(both, rarer, larger, n)
     return {
         "confidence": both / item,
         "lift": lift,
-        "lower": pl.when(is_told).then(pl.when(both > 0).then(fuller * (-Z * error).exp()).otherwise(0.0)),
-        "upper": pl.when(is_told).then(pl.when(both > 0).then(fuller * (Z * error).exp()).otherwise(none)),
+        "lower": pl.when(is_many).then(many[0].otherwise(0.0)).otherwise(few[0]),
+        "upper": pl.when(is_many).then(many[1].otherwise(none)).otherwise(few[1]),
         "leverage": both / n - item * other / (n * n),
     }
