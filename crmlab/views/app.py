@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from crmlab.errors import InputError
 from crmlab.mart import snapshot
 from crmlab.views import theme
-from crmlab.views.pages import customer, landing, opportunities, overview, retention, segments, worth
+from crmlab.views.pages import customer, landing, managers, opportunities, overview, retention, segments, worth
 from crmlab.views.parts import SHEET, Reader, block, sentence
 from crmlab.views.words import word
 
@@ -30,6 +30,7 @@ PAGES: dict[str, Callable[..., ipywidgets.Widget]] = {
     "segments": segments.page,
     "retention": retention.page,
     "opportunities": opportunities.page,
+    "managers": managers.page,
     SHEET: customer.page,
     "landing": landing.page,
 }

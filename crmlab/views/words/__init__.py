@@ -1,8 +1,8 @@
 """All words of the pages, by key, so that a second language can stand beside the first."""
 
-from crmlab.views.words import app, customer, landing, opportunities, overview, retention, segments, worth
+from crmlab.views.words import app, customer, landing, managers, opportunities, overview, retention, segments, worth
 
-PAGES = (overview, segments, retention, opportunities, worth, customer, landing)
+PAGES = (overview, segments, retention, opportunities, managers, worth, customer, landing)
 WORDS = {"en": app.EN | {key: text for page in PAGES for key, text in page.EN.items()}}
 UNITS = {"en": ((1e9, "bn"), (1e6, "m"), (1e3, "k"))}
 LANGUAGE = "en"

@@ -1,0 +1,184 @@
+"""Managers among each other: how far each is from what their book would do, and what of it will last."""
+
+import plotly.graph_objects as go
+import polars as pl
+
+from crmlab.views import theme
+from crmlab.views.words import named, word
+
+HEIGHT = 430
+ROW, ROOM = 22, 70
+COLOURS = {
+    "clearly above": theme.UP, "clearly below": theme.DOWN, "watch": "#8c6bb1", "as expected": theme.INK,
+    "too few to say": theme.FAINT,
+}  # fmt: skip
+SHAPES = {
+    "clearly above": "triangle-up", "clearly below": "triangle-down", "watch": "diamond", "as expected": "circle",
+    "too few to say": "circle-open",
+}  # fmt: skip
+
+
+def funnel(frame: pl.DataFrame, chosen: str, axis: str, percent: bool, nothing: str) -> go.Figure:
+    """Each manager's difference from expected a customer, by how many customers they have, between their own limits.
+
+    A point carries the manager's id for a click.
+
+    Parameters
+    ----------
+    frame
+        manager_id, manager, n_customers, status (of `COLOURS`), away (observed less expected, a customer), the limits
+        watch_lower, watch_upper, limit_lower, limit_upper as such differences (null: none), text.
+    chosen
+        The manager to be marked; empty: none.
+    axis
+        What the difference is called.
+    percent
+        Whether it is a share.
+    nothing
+        What is said where there is no row.
+    """
+    if not frame.height:
+        return theme.sentence(nothing, HEIGHT)
+    bands = [_limits(frame, name, width, colour) for name, width, colour in (
+        ("limit", 5, "#e3e8ee"), ("watch", 5, "#c6d2de"),
+    )]  # fmt: skip
+    points = [_points(frame.filter(pl.col("status") == status), status) for status in COLOURS]
+    mark = frame.filter(pl.col("manager_id") == chosen)
+    notes = [
+        {"x": x, "y": y, "text": f"<b>{name}</b>", "ax": 0, "ay": -28, "arrowcolor": theme.QUIET, "bgcolor": "white"}
+        for x, y, name in mark.select("n_customers", "away", "manager").rows()
+        if y is not None
+    ]
+    return theme.clickable(
+        HEIGHT,
+        [*bands, *(trace for trace in points if trace["x"])],
+        annotations=notes,
+        xaxis={"title": theme.title(word("managers.axis_customers")), "rangemode": "tozero"},
+        yaxis={"title": theme.title(axis), "tickformat": "+.1~%" if percent else "+,~s", **theme.ZERO},
+        showlegend=True,
+    )
+
+
+def lasting(frame: pl.DataFrame, chosen: str, percent: bool, nothing: str) -> go.Figure:
+    """A row a manager: what of the difference will last, with its interval; a bar before each says how unsure it is.
+
+    Parameters
+    ----------
+    frame
+        manager_id, manager, status, lasting, lower, upper (differences a customer), text; the highest first.
+    """
+    if not frame.height:
+        return theme.sentence(nothing, 240)
+    rows = frame.reverse()
+    names = [f"<b>{name}</b>" if key == chosen else name for key, name in rows.select("manager_id", "manager").rows()]
+    dots = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": rows["lasting"].to_list(),
+        "y": list(range(rows.height)),
+        "marker": {"size": 8, "color": [COLOURS[one] for one in rows["status"]]},
+        "error_x": {
+            "type": "data", "symmetric": False, "array": (rows["upper"] - rows["lasting"]).to_list(),
+            "arrayminus": (rows["lasting"] - rows["lower"]).to_list(), "color": "#8896a4", "thickness": 1.5, "width": 0,
+        },
+        "customdata": rows["manager_id"].to_list(),
+        "hovertext": rows["text"].to_list(),
+        "hoverinfo": "text",
+        "showlegend": False,
+    }  # fmt: skip
+    return theme.clickable(
+        ROOM + ROW * rows.height,
+        [dots],
+        xaxis={**theme.ZERO, "tickformat": "+.1~%" if percent else "+,~s", "nticks": 6},
+        yaxis={"tickvals": list(range(rows.height)), "ticktext": names, "range": [-0.7, rows.height - 0.3],
+               "showgrid": False},
+    )  # fmt: skip
+
+
+def points(frame: pl.DataFrame, nothing: str) -> go.Figure:
+    """What each rule gives a manager, a bar a rule; it carries the rule's place for a click.
+
+    Parameters
+    ----------
+    frame
+        place, rule, side, points (whole ones), sentence.
+    """
+    if not frame.height:
+        return theme.sentence(nothing, 240)
+    rows = frame.reverse()
+    shades = {"results": theme.ACCENT, "process": "#44aa99", "deductions": theme.DOWN}
+    bars = [
+        {
+            "type": "bar", "orientation": "h", "x": part["points"].to_list(), "y": part["rule"].to_list(),
+            "name": named("side", side), "marker": {"color": shades[side]}, "customdata": part["place"].to_list(),
+            "text": [f"{one:+.1f}".replace("-", "−") for one in part["points"]], "textposition": "outside",
+            "cliponaxis": False, "hovertext": part["sentence"].to_list(), "hoverinfo": "text",
+        }
+        for side in shades
+        if (part := rows.filter(pl.col("side") == side)).height
+    ]  # fmt: skip
+    return theme.clickable(
+        ROOM + ROW * rows.height,
+        bars,
+        barmode="overlay",
+        bargap=0.25,
+        xaxis={**theme.ZERO, "title": theme.title(word("managers.axis_points"))},
+        yaxis={"categoryorder": "array", "categoryarray": rows["rule"].to_list(), "showgrid": False},
+        showlegend=True,
+    )
+
+
+def contacts(frame: pl.DataFrame, nothing: str) -> go.Figure:
+    """A row a manager: contacts made, overdue and due in a month, beside what they can make.
+
+    Parameters
+    ----------
+    frame
+        manager_id, manager, n_made, n_overdue, n_more (due later), n_contacts (null: not known); the most overdue first.
+    """
+    if not frame.height:
+        return theme.sentence(nothing, 240)
+    rows = frame.reverse()
+    names = rows["manager"].to_list()
+    place = list(range(rows.height))
+    bars = [
+        {"type": "bar", "orientation": "h", "y": place, "x": rows[name].to_list(), "name": word(f"managers.{name}"),
+         "marker": {"color": colour}, "customdata": rows["manager_id"].to_list(), "hovertemplate": "%{x}<extra></extra>"}
+        for name, colour in (("n_made", theme.ACCENT), ("n_overdue", theme.DOWN), ("n_more", "#c9d9ea"))
+    ]  # fmt: skip
+    room = {
+        "type": "scatter", "mode": "markers", "y": place, "x": rows["n_contacts"].to_list(),
+        "name": word("managers.capacity"), "hovertemplate": "%{x}<extra></extra>",
+        "customdata": rows["manager_id"].to_list(),
+        "marker": {"symbol": "line-ns", "size": 14, "line": {"width": 3, "color": theme.INK}},
+    }  # fmt: skip
+    return theme.clickable(
+        ROOM + ROW * rows.height,
+        [*bars, room],
+        barmode="stack",
+        bargap=0.3,
+        xaxis={"rangemode": "tozero", "showgrid": True, "gridcolor": theme.RULE},
+        yaxis={"tickvals": place, "ticktext": names, "range": [-0.7, rows.height - 0.3], "showgrid": False},
+        showlegend=True,
+    )
+
+
+def _limits(frame: pl.DataFrame, name: str, width: int, colour: str) -> dict:
+    known = frame.drop_nulls(f"{name}_lower").sort("n_customers")
+    xs, ys = [], []
+    for x, low, high in known.select("n_customers", f"{name}_lower", f"{name}_upper").rows():
+        xs += [x, x, None]
+        ys += [low, high, None]
+    return {
+        "type": "scatter", "mode": "lines", "x": xs, "y": ys, "line": {"width": width, "color": colour},
+        "hoverinfo": "skip", "name": word(f"managers.{name}"),
+    }  # fmt: skip
+
+
+def _points(rows: pl.DataFrame, status: str) -> dict:
+    return {
+        "type": "scatter", "mode": "markers", "x": rows["n_customers"].to_list(), "y": rows["away"].to_list(),
+        "name": named("manager_verdict", status), "customdata": rows["manager_id"].to_list(),
+        "marker": {"size": 9, "color": COLOURS[status], "symbol": SHAPES[status]},
+        "hovertext": rows["text"].to_list(), "hoverinfo": "text",
+    }  # fmt: skip

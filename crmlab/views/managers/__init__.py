@@ -1,0 +1,1 @@
+"""What `managers` shows: who is above or below what their book would do anyway, points, plans and proposals."""

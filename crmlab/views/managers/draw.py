@@ -1,0 +1,175 @@
+"""What `managers` draws: figures of its tables, by the reader's choice."""
+
+import plotly.graph_objects as go
+import polars as pl
+
+from crmlab.measures.managers.bridging import BARS
+from crmlab.policy import MEASURES
+from crmlab.policy.scoring import MONEY
+from crmlab.views import theme
+from crmlab.views.book import ALL
+from crmlab.views.figures import bridge as bridge_figure
+from crmlab.views.figures import standing
+from crmlab.views.managers.tables import Tables
+from crmlab.views.words import named, word
+
+MOST_ROWS = 40  # managers in a figure with a row each
+ENDS = ("watch_lower", "watch_upper", "limit_lower", "limit_upper")
+LASTING = {"lasting": "long_run", "lower": "lower", "upper": "upper"}
+
+
+def funnel(tables: Tables, measure: str | None, branch: str = ALL, manager: str = ALL) -> go.Figure:
+    """Every manager between the limits of their own book."""
+    rows = differences(tables, measure, branch)
+    axis = word("managers.axis_away", measure=named("measure", measure or ""), unit=_unit(tables, measure))
+    return standing.funnel(rows, manager, axis, _is_rate(rows), nothing(tables, "fairness"))
+
+
+def lasting(tables: Tables, measure: str | None, branch: str = ALL, manager: str = ALL) -> go.Figure:
+    """What of the difference will last: the peers of the manager chosen, or everybody's two ends."""
+    found = differences(tables, measure, branch)
+    if found.height:
+        found = ends(peers_of(tables, found, manager).drop_nulls("lasting").sort("lasting", "manager_id"))
+    return standing.lasting(found, manager, _is_rate(found), nothing(tables, "fairness"))
+
+
+def differences(tables: Tables, measure: str | None, branch: str = ALL) -> pl.DataFrame:
+    """The rows of `fairness` of a measure, each amount as a difference from expected a customer, told in words.
+
+    Of rates it is a share of cases, of money it is in major units. Columns added: manager, branch, status, away,
+    lasting, text; the limits and the interval are differences, too.
+    """
+    rows = tables.judged(measure, branch)
+    if not rows.height:
+        return rows
+    is_money = MEASURES.get(measure) == MONEY
+    size = 10**tables.mart.minor_digits if is_money else 1
+    per = pl.when(pl.col("kind") == "rate").then(pl.col("n").cast(pl.Float64)).otherwise(pl.col("n_customers") * size)
+    per = pl.when(per > 0).then(per)
+    watched = pl.when("is_watch").then(pl.lit("watch")).otherwise(pl.col("verdict").cast(pl.String))
+    made = {name: (pl.col(of) - pl.col("expected")) / per for name, of in {one: one for one in ENDS}.items()} | {
+        name: (pl.col(of) - pl.col("expected")) / per for name, of in LASTING.items()
+    }
+    rows = tables.named(rows).with_columns(
+        **made, away=(pl.col("observed") - pl.col("expected")) / per, status=watched, share=pl.col("kind") == "rate"
+    )
+    texts = [_told(tables, row) for row in rows.iter_rows(named=True)]
+    return rows.with_columns(text=pl.Series(texts, dtype=pl.String))
+
+
+def peers_of(tables: Tables, rows: pl.DataFrame, manager: str) -> pl.DataFrame:
+    """The managers of the same peer group; everybody where no manager is chosen."""
+    group = rows.filter(pl.col("manager_id") == manager)["peer_group"]
+    return rows.filter(pl.col("peer_group") == group[0]) if group.len() else rows
+
+
+def ends(rows: pl.DataFrame) -> pl.DataFrame:
+    """The highest and the lowest of many, the highest first; the rows come in with the lowest first."""
+    if rows.height <= MOST_ROWS:
+        return rows.reverse()
+    half = MOST_ROWS // 2
+    return pl.concat([rows.head(half), rows.tail(half)]).reverse()
+
+
+def bridge(tables: Tables, branch: str = ALL, manager: str = ALL) -> go.Figure:
+    """What moved the book of the manager in the year; without one that of the branch, else that of the bank."""
+    return _bridge(tables, level(branch, manager), branch, manager)
+
+
+def around(tables: Tables, branch: str = ALL, manager: str = ALL) -> go.Figure:
+    """The same of the manager's branch; of the bank where no manager is chosen."""
+    return _bridge(tables, "branch" if manager else "bank", branch, manager)
+
+
+def level(branch: str, manager: str) -> str:
+    """Whose book is meant: a manager's, a branch's or the bank's."""
+    return "manager" if manager else "branch" if branch else "bank"
+
+
+def bars(tables: Tables, of: str, branch: str = ALL, manager: str = ALL) -> dict | None:
+    """The row of `book_bridges` of a manager, of the manager's branch or of the bank."""
+    rows = tables.mart.page("book_bridges")
+    if not rows.width:
+        return None
+    rows = rows.filter(pl.col("level") == of)
+    if of == "manager":
+        rows = rows.filter(pl.col("manager_id") == manager)
+    if of == "branch":
+        rows = rows.filter(pl.col("branch_id") == (tables.home.get(manager) or branch))
+    return rows.row(0, named=True) if rows.height else None
+
+
+def points(tables: Tables, manager: str = ALL) -> go.Figure:
+    """What each rule gave the manager in the last period."""
+    return standing.points(trace(tables, manager), word("managers.choose"))
+
+
+def trace(tables: Tables, manager: str) -> pl.DataFrame:
+    """The trace of a manager's last period with points as whole numbers; nothing where no manager is chosen."""
+    rows = tables.page("scores")
+    if not rows.height or not manager:
+        return rows.clear()
+    own = rows.filter(pl.col("manager_id") == manager)
+    return (
+        own.filter(pl.col("period") == pl.col("period").max())
+        .sort("place")
+        .with_columns(points=pl.col("points") / 1000)
+    )
+
+
+def contacts(tables: Tables, branch: str = ALL, manager: str = ALL) -> go.Figure:
+    """Contacts overdue and due, beside what each manager can make in a month."""
+    rows = load(tables, branch, manager)
+    return standing.contacts(rows.head(MOST_ROWS), word("managers.no_duty"))
+
+
+def load(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFrame:
+    """A row a manager: contacts due and overdue and what they can make, the most overdue first."""
+    rows = tables.page("duties", branch=branch, manager=manager)
+    if not rows.height:
+        return rows
+    rows = tables.named(rows).with_columns(n_more=(pl.col("n_needed") - pl.col("n_overdue")).clip(0))
+    return rows.sort("n_overdue", "n_needed", "manager_id", descending=[True, True, False])
+
+
+def nothing(tables: Tables, name: str) -> str:
+    """Why a table is empty."""
+    return tables.without.get(name) or word("managers.none_here")
+
+
+def _bridge(tables: Tables, of: str, branch: str, manager: str) -> go.Figure:
+    row = bars(tables, of, branch, manager)
+    if row is None:
+        return theme.sentence(word("managers.bridge_none"), bridge_figure.HEIGHT)
+    signs = {name: sign * row[name] for name, sign in BARS.items() if name == "opening" or row[name]}
+    labels = {name: theme.month(day) for name, day in zip(("opening", "closing"), _days(row), strict=True)}
+    labels |= {name: word(f"managers.bar_{name}") for name in BARS if name != "opening"}
+    parts = signs | {"closing": row["closing"]}
+    return bridge_figure.waterfall(parts, labels, tables.mart.base_currency, tables.mart.minor_digits)
+
+
+def _days(row: dict) -> tuple:
+    return row["from_on"], row["to_on"]
+
+
+def _is_rate(rows: pl.DataFrame) -> bool:
+    return bool(rows.height and rows["kind"][0] == "rate")
+
+
+def _unit(tables: Tables, measure: str | None) -> str:
+    return tables.mart.base_currency if MEASURES.get(measure) == MONEY else word("managers.points_of_rate")
+
+
+def _told(tables: Tables, row: dict) -> str:
+    def amount(value: float | None) -> str:
+        if value is None:
+            return "–"
+        return theme.points(value) if row["kind"] == "rate" else theme.full(value, signed=True)
+
+    about = {"manager": row["manager"], "branch": row["branch"], "n": theme.whole(row["n_customers"])}
+    verdict = named("manager_verdict", row["status"])
+    if row["why"]:
+        return word("managers.hover_few", **about, verdict=verdict, why=row["why"])
+    told = {name: amount(row[name]) for name in ("away", "lasting", "lower", "upper")}
+    each = word(f"managers.each_{row['kind']}", currency=tables.mart.base_currency)
+    return word("managers.hover", **about, **told, each=each, verdict=verdict)

@@ -1,0 +1,159 @@
+"""The lists of `managers`: peers, books, who moves, contacts due, and a book dealt anew."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from crmlab.views.book import ALL
+from crmlab.views.managers.draw import differences
+from crmlab.views.managers.tables import Tables
+from crmlab.views.widgets import Column, Table, table
+from crmlab.views.words import named, word
+
+SIZE = 8  # rows of a list
+PEERS = [
+    Column("manager_id"), Column("manager"), Column("branch"), Column("n_customers", "count"),
+    Column("manager_verdict", "named"), Column("lasting_told"), Column("rank_told"), Column("points_told"),
+    Column("line_reached", "named"), Column("amount_pay", "money"),
+]  # fmt: skip
+BOOKS = [
+    Column("manager_id"), Column("manager"), Column("branch"), Column("n_customers", "count"),
+    Column("amount_opening", "money"), Column("amount_new", "change"), Column("amount_net", "change"),
+    Column("amount_lost", "change"), Column("amount_handed_in", "change"), Column("amount_handed_out", "change"),
+    Column("amount_interest", "change"), Column("amount_valuation", "change"), Column("amount_fx", "change"),
+    Column("amount_closing", "money"),
+]  # fmt: skip
+MOVERS = [
+    Column("manager_id"), Column("manager"), Column("branch"), Column("points_before"), Column("points_after"),
+    Column("points_change"), Column("line_before", "named"), Column("line_after", "named"),
+    Column("amount_pay_before", "money"), Column("amount_pay_after", "money"), Column("amount_pay_change", "change"),
+]  # fmt: skip
+DUE = [
+    Column("customer_no"), Column("name"), Column("manager"), Column("duty"), Column("last_on", "date"),
+    Column("due_on", "date"), Column("days_overdue", "count"),
+]  # fmt: skip
+RECUT = [
+    Column("customer_no"), Column("name"), Column("kind", "named"), Column("from_manager"), Column("to_manager"),
+    Column("contribution", "money"), Column("n_contacts_due", "count"), Column("why_them", "prose"),
+]  # fmt: skip
+OF_BAR = {
+    "amount_opening": "opening", "amount_new": "new", "amount_net": "net_new_money", "amount_handed_in": "handed_in",
+    "amount_interest": "interest", "amount_valuation": "valuation", "amount_fx": "fx", "amount_closing": "closing",
+}  # fmt: skip
+
+
+def peers(tables: Tables, measure: str | None, branch: str = ALL) -> pl.DataFrame:
+    """Everybody with what will last of their difference, its interval, the ranks they could as well have, and points.
+
+    In the order of managers: an order by rank would say more than is known.
+    """
+    rows = differences(tables, measure, branch)
+    if not rows.height:
+        return pl.DataFrame(schema=dict.fromkeys((one.name for one in PEERS), pl.String))
+    is_rate = rows["kind"][0] == "rate"
+    last = pl.col("period") == pl.col("period").max().over("manager_id")
+    totals = tables.page("totals")
+    if totals.height:
+        scored = totals.filter(last).select(
+            "manager_id", points_told=_points("points"), line_reached="line", amount_pay="pay"
+        )
+        rows = rows.join(scored, on="manager_id", how="left", maintain_order="left")
+    else:
+        rows = rows.with_columns(points_told=pl.lit(None, pl.String), line_reached=pl.lit(None, pl.String),
+                                 amount_pay=pl.lit(None, pl.Int64))  # fmt: skip
+    digits = 1 if is_rate else 0
+    scale = 100 if is_rate else 1
+    low, mid, high = (_signed(pl.col(one) * scale, digits) for one in ("lower", "lasting", "upper"))
+    return rows.sort("manager", "manager_id").select(
+        "manager_id", "manager", "branch", "n_customers", manager_verdict="status",
+        lasting_told=pl.when(pl.col("lasting").is_not_null()).then(pl.format("{} ({} to {})", mid, low, high)),
+        rank_told=pl.when(pl.col("rank").is_not_null()).then(pl.format("{}–{}", "rank_lower", "rank_upper")),
+        points_told="points_told", line_reached="line_reached", amount_pay="amount_pay",
+    )  # fmt: skip
+
+
+def books(tables: Tables, branch: str = ALL) -> pl.DataFrame:
+    """The bridge of every manager's book, and of what is nobody's in a branch."""
+    rows = tables.page("book_bridges", branch=branch)
+    if not rows.height:
+        return pl.DataFrame(schema=dict.fromkeys((one.name for one in BOOKS), pl.String))
+    rows = tables.named(rows.filter(pl.col("level") == "manager"))
+    return rows.sort("branch", "manager_id", nulls_last=True).select(
+        "manager_id", pl.col("manager").fill_null(word("filter.public")), "branch", "n_customers",
+        **OF_BAR, amount_lost=-pl.col("lost"), amount_handed_out=-pl.col("handed_out"),
+    )  # fmt: skip
+
+
+def movers(tables: Tables, card: str, rule: str, part: int, target: int) -> pl.DataFrame:
+    """Who would move under another rule, those whose pay moves most first."""
+    people = tables.if_so(card, rule, part, target).people
+    home = pl.col("manager_id").replace_strict(tables.home, default=None, return_dtype=pl.String).alias("branch_id")
+    pay = {f"amount_pay_{end}": f"pay_{end}" for end in ("before", "after", "change")}
+    return tables.named(people.with_columns(home)).select(
+        "manager_id", "manager", "branch", points_before=_points("points_before"), points_after=_points("points_after"),
+        points_change=_signed(pl.col("points_change") / 1000, 1), line_before="line_before", line_after="line_after",
+        **pay,
+    )  # fmt: skip
+
+
+def due(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFrame:
+    """Whom to contact, those who have waited longest beyond their day first."""
+    rows = tables.page("due", branch=branch, manager=manager)
+    if not rows.height:
+        return pl.DataFrame(schema=dict.fromkeys((one.name for one in DUE), pl.String))
+    told = [
+        word("managers.duty", who=named("duty", who), times=times, per=per)
+        for who, times, per in rows.select("who", "times", "per").rows()
+    ]
+    return tables.named(rows).select(
+        "customer_no", "name", "manager", pl.Series("duty", told, pl.String), "last_on", "due_on",
+        days_overdue=pl.when(pl.col("overdue_days") > 0).then("overdue_days"),
+    ).sort("days_overdue", "due_on", "customer_no", descending=[True, False, False], nulls_last=True)  # fmt: skip
+
+
+def recut(tables: Tables, leaving: str | None) -> pl.DataFrame:
+    """Who would look after whom once a manager leaves, and why them."""
+    rows = tables.mart.page("recut")
+    if not rows.height:
+        return pl.DataFrame(schema=dict.fromkeys((one.name for one in RECUT), pl.String))
+    names = {name: pl.col(f"{end}_id").replace_strict(tables.managers, default=pl.col(f"{end}_id"))
+             for name, end in (("from_manager", "from"), ("to_manager", "to"))}  # fmt: skip
+    return rows.filter(pl.col("leaving") == leaving).select(
+        "customer_no", "name", "kind", **names, contribution="contribution", n_contacts_due="contacts",
+        why_them="reason",
+    ).sort("to_manager", "customer_no")  # fmt: skip
+
+
+MADE = {"peers": (peers, PEERS), "books": (books, BOOKS), "movers": (movers, MOVERS), "due": (due, DUE),
+        "recut": (recut, RECUT)}  # fmt: skip
+
+
+def listed(tables: Tables, name: str, opened: Callable[[str], None] | None, **controls: object) -> Table:
+    """One of the lists, with search and download, that says in its own words when it is empty."""
+    made, columns = MADE[name]
+    shown = table(
+        lambda asked: made(tables, **asked),
+        columns,
+        key=columns[0].name,
+        search=[column.name for column in columns if column.form in ("text", "prose")],
+        file=word(f"managers.{name}_file"),
+        digits=tables.mart.minor_digits,
+        sort=None,
+        opened=opened,
+        size=SIZE,
+        **controls,
+    )
+    shown.words = shown.words | {"empty": word(f"managers.{name}_empty")}
+    return shown
+
+
+def _points(name: str) -> pl.Expr:
+    return (pl.col(name) / 1000).round(1).cast(pl.String)
+
+
+def _signed(value: pl.Expr, digits: int) -> pl.Expr:
+    """A difference with its sign, as text."""
+    size = value.abs().round(digits)
+    told = size.cast(pl.String) if digits else size.cast(pl.Int64, strict=False).cast(pl.String)
+    sign = pl.when(size == 0).then(pl.lit("")).when(value < 0).then(pl.lit("−")).otherwise(pl.lit("+"))
+    return sign + told

@@ -1,0 +1,265 @@
+"""What `managers` says in sentences and small tables."""
+
+from html import escape
+
+import polars as pl
+
+from crmlab.errors import InputError
+from crmlab.policy import MEASURES
+from crmlab.policy.scoring import MONEY
+from crmlab.views import theme
+from crmlab.views.book import ALL
+from crmlab.views.managers import draw
+from crmlab.views.managers.tables import AS_IT_IS, VERDICTS, Tables
+from crmlab.views.parts import small_table
+from crmlab.views.words import named, word
+
+FIRST = 5  # names in a sentence
+
+
+def finding(tables: Tables, measure: str | None, branch: str = ALL) -> str:
+    """Who is above or below what their book would do, and how much of the growth was handed over."""
+    parts = [_verdicts(tables, measure, branch)]
+    grown = _grown(tables, branch)
+    items = "".join(f"<li>{one}</li>" for one in (grown, _audited(tables, measure)) if one)
+    return f'<div class="told"><p>{parts[0]}</p><ul>{items}</ul></div>'
+
+
+def count(tables: Tables, branch: str = ALL) -> str:
+    """How many managers are shown."""
+    n = tables.page("managers", branch=branch).height
+    return (
+        f'<p class="crmlab-count">{word("managers.count", n=theme.whole(n), of=theme.whole(len(tables.managers)))}</p>'
+    )
+
+
+def one(tables: Tables, measure: str | None, manager: str = ALL) -> str:
+    """What is said of the manager chosen: the verdict, what will last, and the ranks they could as well have."""
+    if not manager:
+        return _reading(word("managers.click"))
+    rows = draw.differences(tables, measure).filter(pl.col("manager_id") == manager) if measure else pl.DataFrame()
+    if not rows.height:
+        return _reading(word("managers.one_none", manager=escape(tables.manager(manager))))
+    row = rows.row(0, named=True)
+    verdict = f"<b>{named('manager_verdict', row['status'])}</b>"
+    text = row["text"].split("<br>")[-1]
+    ranks = ""
+    if row["rank"] is not None:
+        n = draw.differences(tables, measure)["rank"].count()
+        ranks = word("managers.one_ranks", lower=row["rank_lower"], upper=row["rank_upper"], n=theme.whole(n))
+    return _reading(f"{escape(row['manager'])}: {verdict}. {text} {ranks}")
+
+
+def bridged(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
+    """What of the movement of a book was the manager's, and what was handed over."""
+    row = draw.bars(tables, draw.level(branch, manager), branch, manager)
+    if row is None:
+        return _reading(word("managers.bridge_none"))
+    money = {name: _money(tables, row[name], signed=True) for name in ("new", "net_new_money", "handed_in", "interest")}
+    others = {name: _money(tables, -row[name], signed=True) for name in ("lost", "handed_out")}
+    change = _money(tables, row["closing"] - row["opening"], signed=True)
+    own = _money(tables, row["new"] + row["net_new_money"] - row["lost"], signed=True)
+    handed = _money(tables, row["handed_in"] - row["handed_out"], signed=True)
+    who = tables.manager(manager) or tables.branch(branch) or word("managers.bank")
+    told = {"who": escape(who), "change": change, "own": own, "handed": handed}
+    return _reading(word("managers.bridged", **told, **money, **others))
+
+
+def scorecard(tables: Tables, manager: str = ALL) -> str:
+    """The total of the manager chosen, the line reached, how far it is to the next ones, and the pay."""
+    rows = tables.page("totals")
+    if not manager or not rows.height:
+        return _reading(tables.without.get("scores") or word("managers.choose"))
+    own = rows.filter(pl.col("manager_id") == manager).sort("period")
+    if not own.height:
+        return _reading(word("managers.not_scored", manager=escape(tables.manager(manager))))
+    row = own.row(-1, named=True)
+    told = {name: _points(row[name]) for name in ("points", "result_points", "process_points", "deduction_points")}
+    text = word("managers.total", manager=escape(tables.manager(manager)), card=escape(row["card"]),
+                period=_period(row), **told)  # fmt: skip
+    text += " " + (
+        word("managers.line", line=named("line_reached", row["line"]), above=_points(row["above"]))
+        if row["line"] else word("managers.no_line")
+    )  # fmt: skip
+    if row["next_line"]:
+        next_line = named("line_reached", row["next_line"])
+        text += " " + word("managers.next_line", line=next_line, missing=_points(row["missing"]))
+    if row["plan"]:
+        text += " " + word("managers.paid", pay=_pay(tables, row["pay"]), plan=escape(row["plan"]))
+    return f'<p class="crmlab-verdict">{text}</p>'
+
+
+def traced(tables: Tables, manager: str = ALL, clicked: list | None = None) -> str:
+    """The rule that was clicked and the numbers behind it; without a click every rule in a sentence."""
+    rows = draw.trace(tables, manager)
+    if not rows.height:
+        return ""
+    chosen = rows.filter(pl.col("place") == clicked[0]) if clicked else rows.clear()
+    if chosen.height:
+        return _behind(tables, chosen.row(0, named=True))
+    sentences = [(escape(row["sentence"]), f"{row['points']:+.1f}".replace("-", "−"))
+                 for row in rows.iter_rows(named=True)]  # fmt: skip
+    sentences.append((f"<b>{word('managers.sum')}</b>", f"<b>{rows['points'].sum():.1f}</b>"))
+    return small_table((word("managers.how"), word("managers.points")), sentences, "tn")
+
+
+def if_so(tables: Tables, card: str, rule: str, part: int, target: int) -> str:
+    """How many would move, and what all of it costs."""
+    try:
+        found = tables.if_so(card, rule, part, target)
+    except InputError as error:
+        return _reading(escape(str(error)))
+    if (part, target) == (AS_IT_IS, AS_IT_IS):
+        return _reading(word("managers.nothing_changed", pay=_pay(tables, found.pay_before)))
+    of_rule = next(one for of in tables.cards if of.name == card for one in of.rules if one.name == rule)
+    hint = "" if of_rule.on == "target" or target == AS_IT_IS else " " + word("managers.without_target")
+    n = found.people.height
+    if not n:
+        return _reading(word("managers.nobody_moves", pay=_pay(tables, found.pay_before)) + hint)
+    up, down = ((found.people["points_change"] * sign > 0).sum() for sign in (1, -1))
+    lines = found.people.filter(pl.col("line_before").ne_missing(pl.col("line_after"))).height
+    counts = {"n": n, "of": found.n, "up": up, "down": down, "lines": lines}
+    alone = (found.people.select((pl.col("points_change") == 0) & (pl.col("pay_change") == 0)).to_series()).sum()
+    ranks = word("managers.ranks_alone", n=theme.whole(alone)) if alone else ""
+    pay = {"before": _pay(tables, found.pay_before), "after": _pay(tables, found.pay_after),
+           "change": _pay(tables, found.pay_after - found.pay_before, signed=True)}  # fmt: skip
+    text = word("managers.moved", **{key: theme.whole(value) for key, value in counts.items()}, **pay, ranks=ranks)
+    return f'<p class="crmlab-verdict">{text}</p>{hint and _reading(hint)}'
+
+
+def contacts(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
+    """How many contacts are due and overdue, and how many managers cannot make them in a month."""
+    rows = draw.load(tables, branch, manager)
+    if not rows.height:
+        return _reading(tables.without.get("due") or word("managers.no_duty"))
+    unknown, sums = (
+        rows["n_contacts"].null_count(),
+        rows.select(pl.col("n_overdue", "n_needed").sum()).row(0, named=True),
+    )
+    counts = sums | {"n": rows.height, "over": rows.filter(pl.col("n_over") > 0).height}
+    text = word("managers.due_told", **{name: theme.whole(value) for name, value in counts.items()})
+    if unknown:
+        text += " " + word("managers.no_capacity", n=theme.whole(unknown))
+    if rows.height > draw.MOST_ROWS:
+        text += " " + word("managers.first_rows", n=draw.MOST_ROWS)
+    return _reading(text)
+
+
+def recut(tables: Tables, leaving: str | None) -> str:
+    """What is proposed when a manager leaves, how good it is, and what it does to each of the others."""
+    if not leaving:
+        return _reading(tables.without.get("recut") or word("managers.nobody_leaves"))
+    told = tables.recuts.get(leaving, {})
+    if "why" in told:
+        return _reading(escape(told["why"]))
+    loads = tables.mart.page("recut_loads").filter(pl.col("leaving") == leaving, pl.col("n_received") > 0)
+    rows = [
+        (escape(tables.manager(row["manager_id"])), escape(tables.branch(row["branch_id"])),
+         theme.whole(row["n_received"]), theme.whole(row["n_after"]),
+         *(f"{row[name]:.2f}" for name in ("load_before", "load_after")))
+        for row in loads.sort("n_received", "manager_id", descending=[True, False]).iter_rows(named=True)
+    ]  # fmt: skip
+    head = [
+        word(f"managers.recut_{name}") for name in ("manager", "branch", "received", "after", "before_load", "load")
+    ]
+    return _reading(escape(told["sentence"])) + small_table(head, rows, "ttnnnn")
+
+
+def findings(tables: Tables) -> str:
+    """What is wrong with the assignments, which is first, and the rule that settles it."""
+    rows = tables.mart.page("assignment_findings")
+    if not rows.height:
+        return _reading(word("managers.no_findings"))
+    told = [
+        (escape(row["finding"]), theme.whole(row["n"]), theme.whole(row["n_customers"]), escape(row["first"]),
+         escape(row["rule"]))
+        for row in rows.iter_rows(named=True)
+    ]  # fmt: skip
+    head = [word(f"managers.finding_{name}") for name in ("what", "n", "customers", "first", "rule")]
+    return small_table(head, told, "tnntt")
+
+
+def _verdicts(tables: Tables, measure: str | None, branch: str) -> str:
+    rows = tables.named(tables.judged(measure, branch))
+    if not rows.height:
+        return draw.nothing(tables, "fairness")
+    of = {one: rows.filter(pl.col("verdict").cast(pl.String) == one) for one in VERDICTS}
+    counts = {one.replace(" ", "_"): theme.whole(part.height) for one, part in of.items()}
+    text = word("managers.lead", measure=named("measure", measure), n=theme.whole(rows.height), **counts)
+    for one in (VERDICTS[0], VERDICTS[2]):
+        names = [escape(name) for name in of[one]["manager"].to_list()]
+        if names:
+            more = word("managers.and_more", n=len(names) - FIRST) if len(names) > FIRST else ""
+            text += " " + word(f"managers.lead_{one.split()[1]}", names=", ".join(names[:FIRST]) + more)
+    return text
+
+
+def _grown(tables: Tables, branch: str) -> str:
+    rows = tables.page("book_bridges", branch=branch)
+    if not rows.height:
+        return ""
+    own = rows.filter(pl.col("level") == "manager", pl.col("manager_id").is_not_null())
+    up = own.filter(pl.col("closing") > pl.col("opening"))
+    earned = pl.col("new") + pl.col("net_new_money") - pl.col("lost")
+    only_handed = up.filter(earned <= 0, pl.col("handed_in") > pl.col("handed_out"))
+    gained = own.filter(earned > 0)
+    handed = own["handed_in"].sum()
+    return word("managers.grown", n=theme.whole(own.height), up=theme.whole(up.height), own=theme.whole(gained.height),
+                only=theme.whole(only_handed.height), handed=_money(tables, handed))  # fmt: skip
+
+
+def _audited(tables: Tables, measure: str | None) -> str:
+    rows = tables.mart.page("target_audit")
+    if not rows.height:
+        return tables.without.get("target_audit", "")
+    own = rows.filter(pl.col("measure") == measure)
+    row = (own if own.height else rows).row(0, named=True)
+    return f"{word('managers.audited', measure=named('measure', row['measure']))} {escape(row['told'])}"
+
+
+def _behind(tables: Tables, row: dict) -> str:
+    digits = tables.mart.minor_digits
+
+    def amount(name: str) -> str:
+        value = row[name]
+        if value is None:
+            return "–"
+        if MEASURES.get(row["measure"]) == MONEY:
+            return theme.full(value / 10**digits)
+        size = {"rate": 10_000, "thousandths": 1000}.get(MEASURES.get(row["measure"]), 1)
+        return f"{value / size:,.2f}{' %' if size == 10_000 else ''}" if size > 1 else theme.whole(value)
+
+    told = [(word("managers.value"), amount("value"))]
+    if row["n"] is not None:
+        told.append((word("managers.of_cases"), f"{theme.whole(row['n_events'])} / {theme.whole(row['n'])}"))
+    told += [(word(f"managers.{name}_was"), amount(name)) for name in ("target", "base") if row[name] is not None]
+    told += [(word("managers.score_was"), _points(row["score"]))] if row["score"] is not None else []
+    told += [(word("managers.steps_was"), theme.whole(row["steps"]))] if row["steps"] is not None else []
+    told.append((word("managers.points"), f"{row['points']:+.1f}".replace("-", "−")))
+    head = (named("measure", row["measure"] or ""), "")
+    return f'<p class="crmlab-verdict">{escape(row["sentence"])}</p>{small_table(head, told, "tn")}'
+
+
+def _period(row: dict) -> str:
+    day = row["period"]
+    names = {"quarter": f"Q{(day.month + 2) // 3} {day.year}", "year": str(day.year)}
+    return names.get(row["every"], theme.month(day))
+
+
+def _points(thousandths: int | None) -> str:
+    return "–" if thousandths is None else f"{thousandths / 1000:.1f}".replace("-", "−")
+
+
+def _money(tables: Tables, minor: int, signed: bool = False) -> str:
+    text = theme.money(minor, tables.mart.minor_digits)
+    sign = "+" if signed and minor > 0 else ""
+    return f"{tables.mart.base_currency} {sign}{text}"
+
+
+def _pay(tables: Tables, minor: int, signed: bool = False) -> str:
+    """Pay to the unit: it is somebody's."""
+    return f"{tables.mart.base_currency} {theme.full(minor / 10**tables.mart.minor_digits, signed=signed)}"
+
+
+def _reading(text: str) -> str:
+    return f'<p class="crmlab-reading">{text}</p>'

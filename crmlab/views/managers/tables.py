@@ -1,0 +1,131 @@
+"""The tables of `managers` as a reader asks for them."""
+
+from functools import cache, lru_cache
+
+import polars as pl
+
+from crmlab.mart.snapshot import Mart
+from crmlab.measures.managers import whatif
+from crmlab.policy import PayPlan, Scorecard, ScoreRule
+from crmlab.policy.scoring import POINT, Entry, Line
+from crmlab.views.book import ALL, scope
+
+AS_IT_IS = 100  # per cent of today's rule
+VERDICTS = ["clearly above", "as expected", "clearly below", "too few to say"]
+
+
+class Tables:
+    """What several parts ask for with the same controls is computed once and kept."""
+
+    def __init__(self, mart: Mart):
+        self.mart = mart
+        told = mart.manifest["managers"]
+        self.cards = tuple(_card(one) for one in told["scorecards"])
+        self.plans = tuple(PayPlan(**_tuples(one)) for one in told["pay"])
+        self.without: dict[str, str] = told["without"]
+        self.span: tuple[str, str] = (told["from_on"], told["to_on"])
+        self.recuts: dict[str, dict] = told["recuts"]
+        self.two_branches: str = told["two_branches"]
+        self.protection_days: int = told["protection_days"]
+        self.branches = dict(mart.page("branches").select("branch_id", pl.coalesce("name", "branch_id")).rows())
+        self.managers = dict(mart.page("managers").select("manager_id", pl.coalesce("name", "manager_id")).rows())
+        self.home = dict(mart.page("managers").select("manager_id", "branch_id").rows())
+        self.now, self.before = cache(self._now), cache(self._before)
+        self.if_so = lru_cache(8)(self._if_so)
+
+    def page(self, name: str, **chosen: str) -> pl.DataFrame:
+        """A page table as far as the filters leave it; nothing where it could not be made."""
+        found = self.mart.page(name)
+        return scope(found, **chosen) if found.width else found
+
+    def branch(self, branch_id: str | None) -> str:
+        """A branch by its name."""
+        return self.branches.get(branch_id, branch_id or "")
+
+    def manager(self, manager_id: str | None) -> str:
+        """A manager by name."""
+        return self.managers.get(manager_id, manager_id or "")
+
+    def named(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with the names of manager and branch."""
+        of = {"manager": ("manager_id", self.managers), "branch": ("branch_id", self.branches)}
+        return rows.with_columns(
+            pl.col(key).replace_strict(names, default=pl.col(key), return_dtype=pl.String).alias(name)
+            for name, (key, names) in of.items()
+            if key in rows.columns
+        )
+
+    def measures(self) -> list[str]:
+        """The measures of which something is told given the book, in the order of the mart."""
+        found = self.mart.page("fairness")
+        return found["measure"].unique(maintain_order=True).to_list() if found.width else []
+
+    def judged(self, measure: str | None, branch: str = ALL) -> pl.DataFrame:
+        """The managers' rows of `fairness` of one measure."""
+        found = self.page("fairness", branch=branch)
+        return found.filter(pl.col("measure") == measure) if found.width else found
+
+    def card(self, manager: str) -> Scorecard | None:
+        """The scorecard of a manager's last period; none where nobody scored them."""
+        found = self.page("totals").filter(pl.col("manager_id") == manager)
+        name = found.sort("period")["card"][-1] if found.height else None
+        return next((card for card in self.cards if card.name == name), None)
+
+    def _now(self) -> pl.DataFrame:
+        """What is scored of everybody's last period."""
+        found = self.mart.page("assessed")
+        return found.filter(pl.col("period") == pl.col("period").max().over("every")) if found.width else found
+
+    def _before(self) -> pl.DataFrame:
+        """Points, lines and pay under the rules as they are."""
+        return whatif.outcome(self.now(), self.cards, self.plans)
+
+    def _if_so(self, card: str, rule: str, part: int, target: int) -> whatif.Moved:
+        """Who moves if a rule of a card gave so many per cent of its points, and asked for so many of its target."""
+        if (part, target) == (AS_IT_IS, AS_IT_IS):
+            return whatif.moved(self.before(), self.before())
+        rows, cards = self.now(), [changed(one, rule, part) if one.name == card else one for one in self.cards]
+        if target != AS_IT_IS:
+            own = self.before().filter(pl.col("card") == card)["manager_id"].implode()
+            is_own, measure = pl.col("manager_id").is_in(own), _rule(self.cards, card, rule).measure
+            theirs, others = whatif.retargeted(rows.filter(is_own), cards, measure, target * 10_000)
+            rows = pl.concat([theirs, rows.filter(~is_own)])
+            cards = [new if new.name == card else old for old, new in zip(cards, others, strict=True)]
+        return whatif.moved(self.before(), whatif.outcome(rows, cards, self.plans))
+
+
+def changed(card: Scorecard, rule: str, part: int) -> Scorecard:
+    """The card with so many per cent of a rule's weight, the other weights making up for it, or of its points.
+
+    Examples
+    --------
+    >>> from crmlab.policy import load
+    >>> card = changed(load().scorecards[1], "Complaints", 150)
+    >>> [rule.points for rule in card.rules if rule.name == "Complaints"]
+    [3000]
+    """
+    if part == AS_IT_IS:
+        return card
+    found = _rule((card,), card.name, rule)
+    if found.weight is None:
+        return whatif.altered(card, rule, points=round(found.points * part / AS_IT_IS))
+    return whatif.reweighted(card, rule, min(round(found.weight * part / AS_IT_IS), AS_IT_IS * POINT))
+
+
+def _rule(cards: tuple[Scorecard, ...], card: str, rule: str) -> ScoreRule:
+    return next(one for of in cards if of.name == card for one in of.rules if one.name == rule)
+
+
+def _card(row: dict) -> Scorecard:
+    """A scorecard as it was before it was written down as JSON."""
+    parts = {"rules": ScoreRule, "entries": Entry, "lines": Line}
+    made = {name: tuple(kind(**_tuples(one)) for one in row[name]) for name, kind in parts.items()}
+    return Scorecard(**_tuples(row) | made)
+
+
+def _tuples(row: dict) -> dict:
+    return {key: _tuple(value) for key, value in row.items()}
+
+
+def _tuple(value: object) -> object:
+    return tuple(_tuple(one) for one in value) if isinstance(value, list) else value
