@@ -1,10 +1,11 @@
 """What managers add: whose book it is, what of it was handed to them, what is theirs, and what it is paid.
 
 ``managers.findings`` what is wrong with assignments and which rule settles it · ``managers.answering`` who answers for
-a loss · ``managers.bridge`` what moved a book · ``managers.scores`` what each rule gives whom · ``managers.told`` the
-same in words · ``managers.totals`` points and lines · ``managers.paid`` what points are paid · ``managers.moved`` who
-moves when the rules do · ``managers.assessment`` who is above what the book would yield anyway, and how sure that is ·
-``managers.target_audit`` whether achievement follows the book handed over.
+a loss · ``managers.bridge`` what moved a book · ``managers.assessed`` what everybody is assessed by ·
+``managers.scores`` what each rule gives whom · ``managers.told`` the same in words · ``managers.totals`` points and
+lines · ``managers.paid`` what points are paid · ``managers.moved`` who moves when the rules do ·
+``managers.assessment`` who is above what the book would yield anyway, and how sure that is · ``managers.target_audit``
+whether achievement follows the book handed over.
 """
 
 from importlib import import_module
@@ -12,6 +13,8 @@ from importlib import import_module
 _CONTENTS = {
     "books": ("answering", "findings", "kept_on", "summary"),
     "bridging": ("bridge",),
+    "gathering": ("Known", "gathered"),
+    "assessing": ("assessed",),
     "scoring": ("scores", "totals"),
     "sentences": ("told",),
     "pay": ("paid",),

@@ -1,0 +1,298 @@
+"""The money of each manager, period by period, by the days they maintained it; and what of it was there before."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from crmlab.measures.given import in_64_bits, named
+from crmlab.panel.exact import half_even
+from crmlab.policy import Policy
+
+PERIODS = {"month": "1mo", "quarter": "1q", "year": "1y"}
+SUMS = ["balance_days", "net_inflow", "flow", "contribution"]
+CELL = ["customer_id", "line", "manager_id", "period"]
+WHOSE = ["manager_id", "period", "line", "is_retail"]
+NEEDED = ["customer_id", "month", "line", "manager_id", "balance_days", "net_inflow", "flow", "kept_days", "days"]
+NO_COMPONENT = ["customer_id", "month", "line", "manager_id", "points"]
+KEYS = {
+    "customer_id": pl.Int32, "line": pl.String, "manager_id": pl.String, "period": pl.Date, "is_retail": pl.Boolean,
+}  # fmt: skip
+NOBODY, UNSEEN = 2**32 - 1, 2**32 - 2  # numbers that no manager has
+AMOUNTS = {
+    "manager_id": pl.String, "period": pl.Date, "measure": pl.String, "value": pl.Int64, "base": pl.Int64,
+}  # fmt: skip
+
+
+def last_day(on: pl.Expr, period: str) -> pl.Expr:
+    """The last day of the month, quarter or year in which a day lies.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> pl.select(last_day(pl.lit(date(2024, 2, 3)), "quarter")).item()
+    datetime.date(2024, 3, 31)
+    """
+    every = PERIODS[period]
+    return on.dt.truncate(every).dt.offset_by(every).dt.offset_by("-1d")
+
+
+def periods(books: pl.LazyFrame, period: str) -> pl.DataFrame:
+    """The periods of which every day is in the books: period (its last day), starts_on, days; in order.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> books = pl.LazyFrame({"month": [date(2024, n, 28) for n in range(1, 5)], "days": [31, 29, 31, 10]})
+    >>> periods(books.with_columns(pl.col("month").dt.month_end()), "quarter").row(0)
+    (datetime.date(2024, 3, 31), datetime.date(2024, 1, 1), 91)
+    """
+    months = books.group_by("month").agg(pl.col("days").max()).collect(engine="streaming")
+    first = pl.col("period").dt.truncate(PERIODS[period])
+    return (
+        months.group_by(period=last_day(pl.col("month"), period))
+        .agg(pl.col("days").sum())
+        .select("period", starts_on=first, days=pl.col("days").cast(pl.Int64))
+        .filter(pl.col("days") == (pl.col("period") - pl.col("starts_on")).dt.total_days() + 1)
+        .sort("period")
+    )
+
+
+class Book(NamedTuple):
+    """What each manager's customers had, and each customer who had more than one manager (the branch is one)."""
+
+    periods: pl.DataFrame  # as `periods` gives them
+    sums: pl.DataFrame  # manager × period × line × is_retail: balance_days, net_inflow, flow, contribution
+    handed: pl.DataFrame  # the same by customer, and kept_days
+    has_contribution: bool
+
+
+def book_of(
+    books: pl.LazyFrame,
+    contribution: pl.LazyFrame | None,
+    retail: pl.Series,
+    period: str,
+    also: pl.Series | None = None,
+) -> Book:
+    """The books summed by period, in one pass over the months and one over those who changed hands.
+
+    Parameters
+    ----------
+    books
+        As `panel.books` gives them.
+    contribution
+        As `contribution.lines` gives them.
+    retail
+        The customers who are persons.
+    period
+        month, quarter or year.
+    also
+        Customers to be held one by one, whoever kept them.
+    """
+    named(books.collect_schema().names(), NEEDED, "managers.assessed")
+    whole = periods(books, period)
+    sources = [books.select(NEEDED[:-1])]
+    if contribution is not None:
+        components = [name for name in contribution.collect_schema().names() if name not in NO_COMPONENT]
+        amount = pl.sum_horizontal(components).cast(pl.Int64).alias("contribution")
+        sources.append(contribution.select(*NO_COMPONENT[:-1], amount))
+    months = books.select("month").unique().sort("month").collect(engine="streaming")
+    within = months.filter(last_day(pl.col("month"), period).is_in(whole["period"].implode()))["month"]
+    keepers, parts = _Keepers(retail), []
+    for month in within:
+        for source in sources:
+            rows = source.filter(pl.col("month") == month).collect()
+            keepers.see(rows)
+            parts.append(_summed(rows, keepers.are_retail(rows["customer_id"]), period))
+    changed = pl.concat([keepers.changed(), *([also.cast(pl.Int32)] if also is not None else [])]).unique()
+    some = changed.alias("customer_id").to_frame().lazy()
+    cells = []
+    for source in sources:
+        rows = source.join(some, on="customer_id", how="semi").filter(pl.col("month").is_in(within.implode()))
+        of = rows.with_columns(period=last_day(pl.col("month"), period)).drop("month").collect(engine="streaming")
+        cells.append(of.with_columns(is_retail=keepers.are_retail(of["customer_id"])))
+    handed = _wide(cells, [*CELL, "is_retail"], ["kept_days"])
+    return Book(whole, _wide(parts, WHOSE), handed, contribution is not None)
+
+
+class _Keepers:
+    """Who kept each customer first, and whether anybody else ever did; customers are numbers from 0 on."""
+
+    def __init__(self, retail: pl.Series):
+        self._retail = np.zeros((retail.max() or 0) + 1, bool)
+        self._retail[retail.to_numpy()] = True
+        self._first, self._changed = np.zeros(0, np.uint32), np.zeros(0, bool)
+
+    def see(self, rows: pl.DataFrame) -> None:
+        """Take note of who keeps whom in some rows."""
+        if rows.is_empty():
+            return
+        customer = rows["customer_id"].to_numpy()
+        more = int(customer.max()) + 1 - len(self._first)
+        if more > 0:
+            self._first = np.concatenate([self._first, np.full(more, UNSEEN, np.uint32)])
+            self._changed = np.concatenate([self._changed, np.zeros(more, bool)])
+        number = rows["manager_id"].cast(pl.Categorical).to_physical().fill_null(NOBODY).to_numpy()
+        unseen = self._first[customer] == UNSEEN
+        self._first[customer[unseen]] = number[unseen]
+        self._changed[customer[self._first[customer] != number]] = True
+
+    def changed(self) -> pl.Series:
+        """The customers whom more than one kept."""
+        return pl.Series(np.flatnonzero(self._changed), dtype=pl.Int32)
+
+    def are_retail(self, customer: pl.Series) -> pl.Series:
+        """Whether each customer is a person."""
+        number = customer.to_numpy()
+        known = np.minimum(number, len(self._retail) - 1)
+        return pl.Series("is_retail", self._retail[known] & (number < len(self._retail)))
+
+
+def _summed(rows: pl.DataFrame, is_retail: pl.Series, period: str) -> pl.DataFrame:
+    """One month by manager."""
+    known = [name for name in SUMS if name in rows.columns]
+    sums = rows.with_columns(is_retail).group_by("manager_id", "month", "line", "is_retail").agg(pl.col(known).sum())
+    return sums.with_columns(period=last_day(pl.col("month"), period)).drop("month")
+
+
+def _wide(parts: list[pl.DataFrame], key: list[str], more: Sequence[str] = ()) -> pl.DataFrame:
+    """Parts with some of the columns each, summed by a key; what is not there is 0."""
+    columns = [*SUMS, *more]
+    like = pl.DataFrame(schema={name: KEYS[name] for name in key} | dict.fromkeys(columns, pl.Int64))
+    rows = pl.concat([like, *parts], how="diagonal")
+    return in_64_bits(rows.group_by(key).agg(pl.col(columns).cast(pl.Int128).sum()).sort(key, nulls_last=True))
+
+
+def passed_on(book: Book, passed: pl.DataFrame) -> Book:
+    """The book with what came in and went out of some customers in a period laid to another manager.
+
+    Parameters
+    ----------
+    book
+        As `book_of` gives it, these customers held one by one.
+    passed
+        customer_id, period, from_id (who kept them), manager_id (who answers for them; null: the branch).
+    """
+    keys = ["customer_id", "period", "manager_id"]
+    whose = passed.select("customer_id", "period", manager_id="from_id", to_id="manager_id")
+    gone = book.handed.join(whose, on=keys, nulls_equal=True).select(*CELL, "is_retail", "to_id", "net_inflow")
+    given = gone.with_columns(net_inflow=-pl.col("net_inflow")).drop("to_id")
+    moved = [given, gone.drop("manager_id").rename({"to_id": "manager_id"}).select(given.columns)]
+    return book._replace(
+        handed=_wide([book.handed, *moved], [*CELL, "is_retail"], ["kept_days"]),
+        sums=_wide([book.sums, *(part.drop("customer_id") for part in moved)], WHOSE),
+    )
+
+
+def before(book: Book, n: int) -> pl.DataFrame:
+    """The sums of `n` periods before, as they would have been, had today's managers had today's customers then.
+
+    What a customer had on a line is split among those who maintain it in the period, by days and shares (largest
+    remainder), so that a handover moves it by equal and opposite amounts; what nobody has any more stays where it was.
+    Periods without one before are not there.
+    """
+    days = book.periods["period"]
+    later = pl.DataFrame({"period": days[: max(len(days) - n, 0)], "later": days[n:]})
+
+    def then(rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.join(later, on="period").drop("period").rename({"later": "period"})
+
+    cells = then(book.handed.drop("kept_days"))
+    now = book.handed.filter(pl.col("kept_days") > 0).select(*CELL, "kept_days")
+    whole = cells.group_by("customer_id", "line", "period", "is_retail").agg(pl.col(SUMS).sum())
+    key = ["customer_id", "line", "period"]
+    split = whole.join(now, on=key).sort(*key, "kept_days", "manager_id", descending=[False] * 3 + [True, False])
+    split = split.with_columns(parted(pl.col(name), pl.col("kept_days"), key).alias(name) for name in SUMS)
+    stays = cells.join(now, on=key, how="anti")
+    # All that was, less what those had who changed hands, and that again by who has it now.
+    minus = cells.with_columns(-pl.col(SUMS))
+    parts = [then(book.sums), *(part.select(*WHOSE, *SUMS) for part in (minus, split, stays))]
+    return _wide(parts, WHOSE)
+
+
+def parted(value: pl.Expr, weight: pl.Expr, whole: list[str]) -> pl.Expr:
+    """The parts of a value by whole weights above 0, so that they add to it; what is left over goes by remainders.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"c": [1, 1, 2], "x": [100, 100, -7], "days": [2, 1, 5]})
+    >>> rows.select(parted(pl.col("x"), pl.col("days"), ["c"]))["x"].to_list()
+    [67, 33, -7]
+    """
+    product, total = value.cast(pl.Int128) * weight.cast(pl.Int128), weight.cast(pl.Int128).sum().over(whole)
+    part = product // total
+    rest = product - part * total
+    left_over = value.cast(pl.Int128) - part.sum().over(whole)
+    rank = rest.rank("ordinal", descending=True).over(whole)
+    return (part + (rank <= left_over).cast(pl.Int128)).cast(pl.Int64)
+
+
+def amounts(book: Book, policy: Policy) -> pl.DataFrame:
+    """Averages, growth, contribution, net new money and net new loans of each manager and period, and their base.
+
+    Credit is by day and share, as the books have it. An average is balance-days over the days of the period (half to
+    even); growth is the average less that of the period before, moved with handovers, and the base of growth that
+    growth a period earlier, moved likewise. `savings_average` and `new_loans` are of retail customers alone; net new
+    loans are what was drawn less what was paid back.
+
+    Returns
+    -------
+    pl.DataFrame
+        manager_id, period, measure, value, base (null where there is no period before), in minor units.
+    """
+    steps = [book.sums, before(book, 1), before(book, 2)]
+    known = [_measured(rows, book, policy, n) for n, rows in enumerate(steps)]
+    key = ["manager_id", "period", "measure"]
+    wide = (
+        known[0]
+        .join(known[1].rename({"value": "base"}), on=key, how="full", coalesce=True)
+        .join(known[2].rename({"value": "earlier"}), on=key, how="full", coalesce=True)
+    )
+    days = book.periods["period"]
+    has = [pl.col("period").is_in(days[n:].implode()) for n in (1, 2)]
+    wide = wide.with_columns(
+        pl.col("value").fill_null(0),
+        base=pl.when(has[0]).then(pl.col("base").fill_null(0)),
+        earlier=pl.when(has[1]).then(pl.col("earlier").fill_null(0)),
+    )
+    grown = wide.filter(pl.col("measure").is_in(list(GROWTH))).with_columns(
+        pl.col("measure").replace(GROWTH),
+        value=pl.col("value") - pl.col("base"),
+        base=pl.col("base") - pl.col("earlier"),
+    )
+    return pl.concat([wide, grown]).select(list(AMOUNTS)).sort(key)
+
+
+GROWTH = {
+    "deposits_average": "deposits_growth", "loans_average": "loans_growth", "investments_average": "investments_growth",
+    "contribution": "contribution_growth",
+}  # fmt: skip
+
+
+def _measured(rows: pl.DataFrame, book: Book, policy: Policy, n: int) -> pl.DataFrame:
+    """The measures of sums that are `n` periods old, a row a manager, period and measure; the branch's are left out."""
+    then = book.periods.select("period", days=pl.col("days").shift(n))
+    line = {name: pl.col("line").is_in(policy.lines_of(*of)) for name, of in {
+        "deposits": ("deposits",), "loans": ("loans",), "investments": ("investments",),
+        "aum": ("deposits", "investments"),
+    }.items()}  # fmt: skip
+    average, retail = pl.col("balance_days"), pl.col("is_retail")
+    of = {
+        "deposits_average": (average, line["deposits"], 1),
+        "savings_average": (average, line["deposits"] & retail, 1),
+        "loans_average": (average, line["loans"], -1),
+        "investments_average": (average, line["investments"], 1),
+        "net_new_money": (pl.col("net_inflow"), line["aum"], 1),
+        "new_loans": (pl.col("flow"), line["loans"] & retail, -1),
+        **({"contribution": (pl.col("contribution"), pl.lit(True), 1)} if book.has_contribution else {}),
+    }
+    told = rows.filter(pl.col("manager_id").is_not_null()).group_by("manager_id", "period")
+    sums = told.agg(**{name: sign * column.filter(some).sum() for name, (column, some, sign) in of.items()})
+    averages = [name for name in of if name.endswith("average")]
+    return (
+        sums.join(then, on="period")
+        .with_columns(half_even(pl.col(name), pl.col("days")).alias(name) for name in averages)
+        .drop("days")
+        .unpivot(index=["manager_id", "period"], variable_name="measure", value_name="value")
+    )
