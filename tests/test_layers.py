@@ -24,7 +24,7 @@ PURE = {
     "measures.crosssell.affinity", "measures.crosssell.attachment", "measures.crosssell.eligibility",
     "measures.campaigns.limits", "measures.campaigns.sketch", "measures.campaigns.effect", "measures.campaigns.outcome",
     "measures.managers.points", "measures.managers.scoring", "measures.managers.sentences", "measures.managers.pay",
-    "measures.managers.whatif", "measures.managers.bridging",
+    "measures.managers.whatif", "measures.managers.planning", "measures.managers.bridging",
     "measures.campaigns.offered",
 }  # fmt: skip
 # A module belongs to the room with the longest matching prefix. What a room may import, itself and errors always:
@@ -71,6 +71,7 @@ MAY_IMPORT = {
     "measures.managers.sentences": {"measures.managers.scoring", "policy"},
     "measures.managers.pay": {"measures.given", "measures.managers.points", "policy"},
     "measures.managers.whatif": {"measures.given", "measures.managers.scoring", "measures.managers.pay", "policy"},
+    "measures.managers.planning": {"measures.given", "measures.uncertainty", "policy"},
     "measures.transitions": {"measures.given", "measures.uncertainty"},
     "measures.history": {"measures.given", "measures.months"},
     "measures.growth": {"measures.given", "measures.history", "policy"},

@@ -59,6 +59,22 @@ def test_where_the_bank_says_so_it_is_theirs_who_came_earlier(tmp_path):
     assert crm.panel.keeping(bank).filter(pl.col("customer_id") == 0)["manager_id"].to_list() == [None, "M4"]
 
 
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        (("1", "0.5"), [("M1", 221_333), ("M3", 110_667)]),  # 666,667 and 333,333 millionths
+        (("0.3", "0.3"), [("M1", WHOLE * 3 // 10), ("M3", WHOLE * 3 // 10), (None, WHOLE * 4 // 10)]),
+        (("0.75", "0.75"), [("M1", WHOLE // 2), ("M3", WHOLE // 2)]),
+    ],
+)
+def test_where_the_bank_says_so_shares_beyond_one_count_in_proportion(tmp_path, shares, expected):
+    given_ = [m(manager, share=share) for manager, share in zip(("M1", "M3"), shares, strict=True)]
+    read = bank_of(tmp_path, given_)
+    (tmp_path / "extracts" / "policy.toml").write_text('[managing]\nshares_over_one = "in proportion"\n', "utf-8")
+    bank = crm.read(tmp_path / "extracts", as_of=read.as_of, landed=tmp_path / "landed")
+    assert rows(bank, "manager_id", "balance_days") == expected
+
+
 def test_who_brought_a_customer_has_a_book_of_their_own(tmp_path):
     bank = bank_of(tmp_path, [m("M1") | {"role": "originates"}, m("M3")])
     brought = crm.panel.books(crm.panel.facts(bank), bank, role="originates").collect()

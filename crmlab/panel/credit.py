@@ -9,10 +9,20 @@ from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank
 from crmlab.panel.align import by_account
 from crmlab.panel.exact import largest_remainder
+from crmlab.policy import Managing
 
 PUBLIC = -1  # the number of no manager: the customer belongs to the branch
 NEAREST = {"account": 0, "line": 1, "customer": 2}
 FOREVER = date(9999, 12, 31)
+# What counts of shares, the larger first: up to one, or in proportion, a millionth that is left going to the first.
+_BEFORE = pl.col("share").cum_sum().over("#") - pl.col("share")
+_WHOLE = pl.max_horizontal(pl.col("share").sum().over("#"), MILLION)
+_PART = MILLION * pl.col("share") // _WHOLE
+_LEFT = pl.when(_WHOLE > MILLION).then(MILLION - _PART.sum().over("#")).otherwise(0)
+SHARES = {
+    "larger share": pl.min_horizontal("share", (MILLION - _BEFORE).clip(lower_bound=0)),
+    "in proportion": _PART + (pl.int_range(pl.len()).over("#") < _LEFT).cast(pl.Int64),
+}
 
 
 class Credit(NamedTuple):
@@ -20,7 +30,7 @@ class Credit(NamedTuple):
 
     managers: pl.Series
     assignments: pl.DataFrame
-    two_branches: str  # as ``managing.two_branches``
+    rules: Managing
 
 
 def credit(bank: Bank, role: str = "maintains") -> Credit:
@@ -48,7 +58,7 @@ def credit(bank: Bank, role: str = "maintains") -> Credit:
         )
         .sort("nearness", "share", "manager", descending=[False, True, False])
     )
-    return Credit(managers["manager_id"], assignments, bank.policy.managing.two_branches)
+    return Credit(managers["manager_id"], assignments, bank.policy.managing)
 
 
 def credited(rows: pl.DataFrame, pairs: pl.DataFrame, credit: Credit, month: date, money: list[str]) -> pl.DataFrame:
@@ -57,8 +67,8 @@ def credited(rows: pl.DataFrame, pairs: pl.DataFrame, credit: Credit, month: dat
     The nearest scope counts: account over line over customer. Of managers in two branches one goes first
     (``managing.two_branches``: the larger share, or who came earlier; then the lower manager_id), and what those of
     other branches have is theirs. Shares that do not reach one leave the rest to the branch; of shares beyond one the
-    larger counts first, then the lower manager_id. Money is split by largest remainder; what is not money goes to the
-    first manager.
+    larger counts first, then the lower manager_id, or each in proportion (``managing.shares_over_one``). Money is split
+    by largest remainder; what is not money goes to the first manager.
 
     Parameters
     ----------
@@ -102,11 +112,11 @@ def credited(rows: pl.DataFrame, pairs: pl.DataFrame, credit: Credit, month: dat
         return rows
     some = rows.filter(slow).drop("manager")
     some = some.hstack(pairs.select(pl.col("customer_id", "line").gather(some["pair"])))
-    shared = _by_assignment(some, assignments, money, credit.two_branches)
+    shared = _by_assignment(some, assignments, money, credit.rules)
     return pl.concat([rows.filter(~slow), shared.select(rows.columns)])
 
 
-def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[str], two_branches: str) -> pl.DataFrame:
+def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[str], rules: Managing) -> pl.DataFrame:
     """Each row beside the assignments in force on its first day, one row a manager."""
     rows = rows.with_row_index("#")
     keys = rows.select("#", "account_id", "customer_id", "line", "starts_on")
@@ -118,7 +128,6 @@ def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[st
             ("customer", ["customer_id"], ["account_id", "line"]),
         )
     ]
-    before = pl.col("share").cum_sum().over("#") - pl.col("share")
     columns = ["#", "manager", "branch", "share", "nearness", "from_on", "to_on", "starts_on"]
     held = (
         pl.concat([frame.select(columns) for frame in found])
@@ -126,8 +135,8 @@ def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[st
         .filter(pl.col("nearness") == pl.col("nearness").min().over("#"))
         .sort("#", "share", "manager", descending=[False, True, False])
         .unique(["#", "manager"], keep="first", maintain_order=True)
-        .pipe(_of_one_branch, two_branches)
-        .with_columns(share=pl.min_horizontal("share", (MILLION - before).clip(lower_bound=0)))
+        .pipe(_of_one_branch, rules.two_branches)
+        .with_columns(share=SHARES[rules.shares_over_one])
         .filter(pl.col("share") > 0)
         .select("#", "manager", "share")
     )

@@ -9,6 +9,7 @@ WHO = ("nominated", "key", "rest")
 BY = ("leader", "middle", "manager")
 PER = ("week", "month", "quarter", "year")
 TWO_BRANCHES = ("larger share", "earlier")
+SHARES_OVER_ONE = ("larger share", "in proportion")
 PAY_KEYS = ("name", "scorecards", "from", "base", "per_point", "most", "bands")
 
 
@@ -16,8 +17,9 @@ PAY_KEYS = ("name", "scorecards", "from", "base", "per_point", "most", "bands")
 class Managing:
     """Rules of whom a customer belongs to, and what counts."""
 
-    protection_days: int  # after a handover, in which what the predecessor had begun is still theirs
+    protection_days: int  # a loss counts to who kept the customer so many days before
     two_branches: str  # one of the words of TWO_BRANCHES
+    shares_over_one: str  # one of the words of SHARES_OVER_ONE
     effective_card: int  # minor units: a card counts with a monthly average balance of at least this
 
 
@@ -50,6 +52,7 @@ def managing(source: Source, base_digits: int) -> Managing:
     return Managing(
         protection_days=source.whole(top, "protection_days", least=0),
         two_branches=source.one_of(top, "two_branches", known=TWO_BRANCHES),
+        shares_over_one=source.one_of(top, "shares_over_one", known=SHARES_OVER_ONE),
         effective_card=source.minor(top, "effective_card", digits=base_digits),
     )
 

@@ -20,6 +20,7 @@ from crmlab.policy.scoring import (
 
 TIMES = {1: "once", 2: "twice"}
 WHO = {"nominated": "those the branch has nominated", "key": "key customers", "rest": "all others"}
+SHARES_OVER_ONE = {"larger share": "the larger counts first", "in proportion": "each counts in proportion"}
 TWO_BRANCHES = {"larger share": "has the larger share", "earlier": "came earlier"}
 
 
@@ -43,9 +44,10 @@ def managing_words(policy: Policy) -> dict[str, list[str]]:
 def _managing(policy: Policy) -> list[str]:
     rule = policy.managing
     return [
-        f"For {counted(rule.protection_days, 'day')} after a handover, what the manager before had begun is still "
-        "theirs.",
+        f"For {counted(rule.protection_days, 'day')} after a handover, what the customer takes along is the loss of "
+        "who handed over.",
         f"A customer of managers in two branches is theirs who {TWO_BRANCHES[rule.two_branches]}.",
+        f"Where shares add up to more than one, {SHARES_OVER_ONE[rule.shares_over_one]}.",
         f"A new card counts with a monthly average balance of at least {minor(policy, rule.effective_card)}.",
     ]
 

@@ -5,7 +5,8 @@ a loss · ``managers.bridge`` what moved a book · ``managers.assessed`` what ev
 ``managers.scores`` what each rule gives whom · ``managers.told`` the same in words · ``managers.totals`` points and
 lines · ``managers.paid`` what points are paid · ``managers.moved`` who moves when the rules do ·
 ``managers.assessment`` who is above what the book would yield anyway, and how sure that is · ``managers.target_audit``
-whether achievement follows the book handed over.
+whether achievement follows the book handed over · ``managers.duties`` who must be spoken with how often,
+``managers.due`` when next · ``managers.proposal`` the book of who leaves, dealt to the others.
 """
 
 from importlib import import_module
@@ -25,6 +26,9 @@ _CONTENTS = {
     "ranks": ("rank_intervals",),
     "fairness": ("assessment",),
     "audit": ("target_audit",),
+    "planning": ("due", "duties", "on_schedule", "workload"),
+    "recut": ("Recut", "proposal"),
+    "pairing": ("Weights",),
 }
 _ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_ROOMS)  # loaded when first named: a page needs points and no expectation

@@ -16,7 +16,7 @@ RULES = {
     "ends before it starts": "It is left out.",
     "after the last day": "It ends with the manager's last day.",
     "assigned twice": "It counts once, with the larger share.",
-    "shares over one": "The larger share counts first, then the lower manager_id, up to one.",
+    "shares over one": "",  # as the policy says
     "shares below one": "The rest is the branch's.",
     "two branches": "",  # as the policy says
     "gap": "On these days the customer is the branch's.",
@@ -25,6 +25,10 @@ RULES = {
 WHO = {
     "larger share": "It is theirs who has the larger share, with what those of the other branches have.",
     "earlier": "It is theirs who came earlier, with what those of the other branches have.",
+}
+OVER = {
+    "larger share": "The larger share counts first, then the lower manager_id, up to one.",
+    "in proportion": "Each share counts in proportion.",
 }
 FINDINGS = {
     "finding": pl.Enum(list(RULES)), "role": pl.String, "scope": pl.String, "object": pl.String,
@@ -117,7 +121,7 @@ def findings(
         "gap": _gaps(held, as_of),
         "no customers": _idle(held, managers, as_of),
     }
-    settled = RULES | {"two branches": WHO[rules.two_branches]}
+    settled = RULES | {"two branches": WHO[rules.two_branches], "shares over one": OVER[rules.shares_over_one]}
     told = [_told(frame, name, settled[name]) for name, frame in found.items()]
     return pl.concat(told).sort("finding", "role", "scope", "from_on", "object", "manager_id", nulls_last=True)
 

@@ -1,0 +1,242 @@
+"""Who gets what at least cost, loads kept near their mean: a linear program made whole, and its proof."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import coo_array, csr_array, eye_array, hstack, kron, vstack
+
+from crmlab.errors import InputError
+from crmlab.measures.managers.swapping import improved
+
+# What one more of a load costs, as a part of its weight: little near the mean, all of it from four steps away on.
+SLOPES = np.array([0.125, 0.375, 0.625, 0.875, 1.0])
+KNOTS = np.arange(len(SLOPES))
+REACH = np.append(np.ones(len(SLOPES) - 1), np.inf)  # how many steps long each part is
+FIRST, MORE = 12, 5  # candidates to begin with, and how many a round may add
+CORE = 1_500  # pairs up to which the whole program is settled
+SECONDS = 6.0  # for that; the best found by then is taken, and its gap told
+HAIR = 1e-7
+PENALTY = 1e4  # for a room exceeded by one: more than anything else costs
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Units (customers, or households) to be dealt to managers, and what that costs."""
+
+    cost: np.ndarray  # units × managers; infinite where a pair is excluded
+    loads: np.ndarray  # units × loads: what each adds
+    aim: np.ndarray  # managers × loads: what would bring each to the mean
+    step: np.ndarray  # loads: how far from it the next slope begins
+    weight: np.ndarray  # loads: what one more costs beyond the last step
+    uses: np.ndarray  # units × conditions
+    room: np.ndarray  # managers × conditions: uses add up to this at most
+
+    def imbalance(self, given: np.ndarray, manager) -> np.ndarray:
+        """What loads (… × loads) given to managers cost, for being off the mean."""
+        parts = np.abs(given - self.aim[manager])[..., None] / self.step[:, None] - KNOTS
+        return ((np.clip(parts, 0, REACH) * SLOPES).sum(-1) * self.step * self.weight).sum(-1)
+
+    def value(self, who: np.ndarray) -> float:
+        """What all costs where unit u goes to who[u]."""
+        given = np.zeros_like(self.aim)
+        np.add.at(given, who, self.loads)
+        return self.cost[np.arange(len(who)), who].sum() + self.imbalance(given, np.arange(len(given))).sum()
+
+    def excess(self, who: np.ndarray) -> np.ndarray:
+        """How much more than its room each condition of each manager would use; 0 or more."""
+        used = np.zeros_like(self.room)
+        np.add.at(used, who, self.uses)
+        over = used - self.room
+        return np.where(over > HAIR * (1 + np.abs(self.room)), over, 0.0)
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What loads and rooms are worth at the margin, and what that proves."""
+
+    load: np.ndarray  # managers × loads: what one more there saves
+    room: np.ndarray  # managers × conditions, at most 0
+    bound: float  # nothing costs less
+    reduced: np.ndarray  # units × managers: what a pair costs after what it does for loads and rooms
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """Who gets what, and how good that is at least."""
+
+    who: np.ndarray  # of each unit
+    value: float
+    bound: float
+    prices: Prices
+    candidates: np.ndarray  # units × managers: the pairs the program has seen
+    dearer: float  # by how much the best omitted pair is dearer than its unit's best candidate; infinite: none omitted
+    rounds: int
+
+
+def dealt(deal: Deal, most: int) -> Dealt | np.ndarray:
+    """The cheapest way to deal, each unit having at most so many candidates; where there is none, what rooms lack.
+
+    The program that may split units is solved on the cheapest candidates. All other pairs are then priced with what it
+    says loads and rooms are worth, and those that would lower the cost come in, until none would: its cost is a bound
+    for all pairs. What was split is rounded and improved by moves and swaps; up to `CORE` pairs the whole program
+    is then settled by branch and bound.
+
+    Parameters
+    ----------
+    deal
+        Every unit has a pair that is not excluded.
+    most
+        Candidates of each unit.
+
+    Examples
+    --------
+    >>> two = Deal(np.array([[0.0, 1.0], [0.0, 1.0]]), np.ones((2, 1)), np.ones((2, 1)), np.ones(1) / 4,
+    ...     np.array([4.0]), np.ones((2, 1)), np.full((2, 1), 2.0))
+    >>> found = dealt(two, 30)
+    >>> sorted(found.who.tolist()), found.value, round(found.bound, 6)
+    ([0, 1], 1.0, 1.0)
+    """
+    have = _cheapest(deal, min(FIRST, most))
+    rounds, last = 0, np.inf
+    while True:
+        rounds += 1
+        part, price, cost = _split(deal, have)
+        prices = _priced(deal, *price)
+        better = _better(prices.reduced, have)
+        if not better.any():
+            break
+        have |= _first(np.where(better, prices.reduced, np.inf), MORE) & better
+        if cost < last - HAIR * (1 + abs(cost)):  # what is dropped can come back only at a lower cost: an end is sure
+            have = (have & _first(np.where(have, prices.reduced, np.inf), most)) | (part > 0)
+        last = cost
+    if price[2] > HAIR and (lacking := short(deal)).any():
+        return lacking
+    who, bound = improved(deal, part.argmax(1), have, PENALTY), -np.inf
+    if np.isfinite(deal.cost).sum() <= CORE and not _is_proven(deal, who, prices.bound):
+        exact, bound = _exact(deal)
+        who = min([one for one in (who, exact) if one is not None], key=lambda one: _judged(deal, one))
+    if deal.excess(who).any():
+        raise InputError(
+            "Rooms were found that would do if customers could be split, and no way to give them out whole. Widen a "
+            "capacity or the tolerance a little."
+        )
+    value = deal.value(who)
+    own = np.where(have, prices.reduced, np.inf).min(1)
+    omitted = np.where(have | ~np.isfinite(deal.cost), np.inf, prices.reduced - own[:, None])
+    bound = min(max(bound, prices.bound), value)
+    return Dealt(who, float(value), float(bound), prices, have, float(omitted.min(initial=np.inf)), rounds)
+
+
+def short(deal: Deal) -> np.ndarray:
+    """By how much rooms must grow at least (managers × conditions), were units splittable; all 0 where they suffice."""
+    free = Deal(np.where(np.isfinite(deal.cost), 0.0, np.inf), deal.loads, deal.aim, deal.step, deal.weight * 0,
+                deal.uses, deal.room)  # fmt: skip
+    grown = _split(free, np.isfinite(deal.cost))[1][3]
+    return np.where(grown > 1e-6, grown, 0.0)
+
+
+def _judged(deal: Deal, who: np.ndarray) -> tuple[float, float]:
+    return float(deal.excess(who).sum()), deal.value(who)
+
+
+def _is_proven(deal: Deal, who: np.ndarray, bound: float) -> bool:
+    return not deal.excess(who).any() and deal.value(who) <= bound + HAIR
+
+
+def _cheapest(deal: Deal, n: int) -> np.ndarray:
+    """The n cheapest pairs of each unit; among equals those with most to go to the mean, so that all have a few."""
+    need = (deal.aim / deal.step).sum(1)
+    tie_break = -need / (1 + np.abs(need).max())
+    # Equals are dealt around: else all units would know the same few managers.
+    turn = (np.arange(len(deal.cost))[:, None] * 7 + np.arange(len(need))) % len(need) / len(need)
+    return _first(deal.cost + HAIR * (tie_break + turn), n)
+
+
+def _first(cost: np.ndarray, n: int) -> np.ndarray:
+    """The n smallest of each row that are finite."""
+    n = min(n, cost.shape[1])
+    found = np.zeros(cost.shape, bool)
+    np.put_along_axis(found, np.argpartition(cost, n - 1, axis=1)[:, :n], True, axis=1)
+    return found & np.isfinite(cost)
+
+
+def _better(reduced: np.ndarray, have: np.ndarray) -> np.ndarray:
+    own = np.where(have, reduced, np.inf).min(1)[:, None]
+    return ~have & (reduced < own - HAIR * (1 + np.abs(own)))
+
+
+def _priced(deal: Deal, load: np.ndarray, room: np.ndarray, *_) -> Prices:
+    """What any prices prove: each unit at its cheapest manager, loads and rooms at their price (Lagrange's bound)."""
+    load, room = np.clip(load, -deal.weight, deal.weight), np.minimum(room, 0)
+    reduced = deal.cost - deal.loads @ load.T - deal.uses @ room.T
+    ends = KNOTS[:, None] * deal.step
+    costs = np.array([(np.clip(k - KNOTS, 0, REACH) * SLOPES).sum() for k in KNOTS])[:, None] * deal.step * deal.weight
+    saved = (np.abs(load)[:, None] * ends - costs).max(1)  # the most that being off the mean saves at these prices
+    bound = reduced.min(1).sum() + (load * deal.aim).sum() - saved.sum() + (room * deal.room).sum()
+    return Prices(load, room, float(bound), reduced)
+
+
+def _rows(deal: Deal, have: np.ndarray) -> tuple[np.ndarray, csr_array, csr_array, csr_array, np.ndarray, np.ndarray]:
+    """The program of some pairs: its costs, then units, loads and rooms as rows, most of each column, first slack."""
+    unit, manager = np.nonzero(have)
+    (units, managers), n = deal.cost.shape, len(unit)
+    n_loads, n_rooms, n_parts = managers * deal.loads.shape[1], managers * deal.uses.shape[1], len(SLOPES)
+    at = np.arange(n)
+    once = csr_array((np.ones(n), (unit, at)), shape=(units, n))
+    off = kron(eye_array(n_loads), np.ones((1, n_parts)))
+    loads = hstack([_spread(deal.loads, unit, manager, managers), -off, off, csr_array((n_loads, n_rooms))])
+    rooms = hstack([_spread(deal.uses, unit, manager, managers), csr_array((n_rooms, 2 * n_loads * n_parts)),
+                    -eye_array(n_rooms)])  # fmt: skip
+    slope = (np.tile(deal.weight, managers)[:, None] * SLOPES).ravel()
+    reach = (np.tile(deal.step, managers)[:, None] * REACH).ravel()
+    cost = np.concatenate([deal.cost[unit, manager], slope, slope, np.full(n_rooms, PENALTY)])
+    top = np.concatenate([np.ones(n), reach, reach, np.full(n_rooms, np.inf)])
+    once = hstack([once, csr_array((units, len(cost) - n))])
+    return cost, once.tocsr(), loads.tocsr(), rooms.tocsr(), top, np.stack([unit, manager])
+
+
+def _spread(what: np.ndarray, unit: np.ndarray, manager: np.ndarray, managers: int) -> coo_array:
+    """What each pair adds, in a row a manager and column of `what`."""
+    width = what.shape[1]
+    rows = (manager[:, None] * width + np.arange(width)).ravel()
+    return coo_array((what[unit].ravel(), (rows, np.repeat(np.arange(len(unit)), width))),
+                     shape=(managers * width, len(unit)))  # fmt: skip
+
+
+def _split(deal: Deal, have: np.ndarray):
+    """The best on these pairs where units may be split: parts, prices of loads and rooms, slack, slacks; its cost."""
+    cost, once, loads, rooms, top, (unit, manager) = _rows(deal, have)
+    found = linprog(
+        cost, A_ub=rooms, b_ub=deal.room.ravel(), A_eq=vstack([once, loads]).tocsr(),
+        b_eq=np.concatenate([np.ones(len(have)), deal.aim.ravel()]),
+        bounds=np.column_stack([np.zeros(len(top)), top]), method="highs-ipm" if len(unit) > CORE else "highs-ds",
+    )  # fmt: skip
+    if found.x is None:
+        raise InputError(f"The solver gave up on {len(unit)} pairs ({found.message}). Check the amounts' unit.")
+    part = np.zeros(have.shape)
+    part[unit, manager] = found.x[: len(unit)]
+    slack = found.x[len(cost) - deal.room.size :].reshape(deal.room.shape)
+    load = found.eqlin.marginals[len(have) :].reshape(deal.aim.shape)
+    room = found.ineqlin.marginals.reshape(deal.room.shape)
+    return part, (load, room, slack.max(initial=0.0), slack), found.fun
+
+
+def _exact(deal: Deal) -> tuple[np.ndarray | None, float]:
+    """Whole units by branch and bound on all pairs, and what it proves nothing to be cheaper than."""
+    cost, once, loads, rooms, top, (unit, manager) = _rows(deal, np.isfinite(deal.cost))
+    n = len(cost) - deal.room.size  # rooms are kept here
+    aim = deal.aim.ravel()
+    found = milp(
+        cost[:n], integrality=np.arange(n) < len(unit), bounds=Bounds(0, top[:n]),
+        constraints=[LinearConstraint(once[:, :n], 1, 1), LinearConstraint(loads[:, :n], aim, aim),
+                     LinearConstraint(rooms[:, :n], -np.inf, deal.room.ravel())],
+        options={"mip_rel_gap": 0.0, "time_limit": SECONDS},
+    )  # fmt: skip
+    if found.x is None:
+        return None, -np.inf
+    who = np.zeros(len(deal.cost), np.int64)
+    taken = found.x[: len(unit)] > 0.5
+    who[unit[taken]] = manager[taken]
+    # The solver's tolerance is a part of its cost.
+    return who, found.mip_dual_bound - 1e-6 * (1 + abs(found.mip_dual_bound))

@@ -1,0 +1,296 @@
+"""A book dealt anew: as good as trying every way, kept to its conditions, and told in words."""
+
+from itertools import product
+from unittest.mock import patch
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import handover
+from crmlab.errors import InputError
+from crmlab.measures.managers import Weights, dealing, proposal
+from crmlab.measures.managers.dealing import Deal
+
+CUSTOMERS = pl.DataFrame(
+    {
+        "customer_id": [1, 2, 3, 4, 5, 6],
+        "manager_id": ["M1", "M1", "M1", "M2", "M3", "M3"],
+        "branch_id": ["B1", "B1", "B1", "B1", "B1", "B2"],
+        "kind": ["retail", "retail", "corporate", "retail", "corporate", "retail"],
+        "contribution": [100, 100, 400, 100, 300, 100],
+        "contacts": [4, 4, 12, 4, 12, 4],
+        "household_id": ["H1", "H1", None, None, None, None],
+    }
+)
+MANAGERS = pl.DataFrame(
+    {"manager_id": ["M1", "M2", "M3"], "branch_id": ["B1", "B1", "B2"], "n_contacts": 20, "most": None}
+)
+LOADS = ("number", "contribution", "contacts")
+
+
+def pair(row: dict, to: str, rows: list[dict], branch: dict[str, str], weights: Weights) -> float:
+    """What one customer with one manager costs; M1 is the one who leaves."""
+    now, others = row["manager_id"], [o for o in rows if o["manager_id"] != "M1" and o is not row]
+    tied = {o["manager_id"] for o in others if row["household_id"] and o["household_id"] == row["household_id"]}
+    like = to == now or any(o["manager_id"] == to and o["kind"] == row["kind"] for o in others)
+    return (
+        weights.other_branch * (row["branch_id"] != branch[to])
+        + weights.fit * (not like)
+        + weights.tie * (bool(tied) and to not in tied)
+        + weights.taken * (now != "M1" and to != now)
+    )
+
+
+def imbalance(load: float, mean: float, weights: Weights) -> float:
+    """What one load off its mean costs: each step dearer than the last, up to the fifth, counted one by one."""
+    off, step, cost = abs(load - mean), weights.step * mean, 0.0
+    for slope in (0.125, 0.375, 0.625, 0.875):
+        part = min(off, step)
+        cost, off = cost + slope * part, off - part
+    return cost + off
+
+
+def counted(after: dict, moving: list[dict], rows: list[dict], branch: dict[str, str], weights: Weights) -> float:
+    """What a dealing costs, counted by hand."""
+    cost = sum(pair(row, after[row["customer_id"]], rows, branch, weights) for row in moving)
+    for what in LOADS:
+        total = sum(row[what] for row in rows)
+        for manager in branch if total else ():
+            load = sum(row[what] for row in rows if after[row["customer_id"]] == manager) * len(rows) / total
+            cost += getattr(weights, what) * imbalance(load, len(rows) / len(branch), weights)
+    return cost
+
+
+def keeps(after: dict, rows: list[dict], managers: list[dict], weights: Weights, wider: bool) -> bool:
+    """Whether a dealing keeps to every condition."""
+    homes = {}
+    for row in rows:
+        homes.setdefault((row["household_id"] or row["customer_id"], row["manager_id"]), set()).add(
+            after[row["customer_id"]]
+        )
+    book = [row for row in rows if row["manager_id"] == "M1"]
+    for manager in managers:
+        of = [row for row in rows if after[row["customer_id"]] == manager["manager_id"]]
+        before = [row for row in rows if row["manager_id"] == manager["manager_id"]]
+        for what, room in (("contacts", 12 * manager["n_contacts"]), ("number", manager["most"])):
+            had = 0 if wider else sum(row[what] for row in before)  # who is above it already keeps what they have
+            if room is not None and sum(row[what] for row in of) > max(room, had):
+                return False
+        got = [row["kind"] for row in of if row["manager_id"] == "M1"]
+        for kind in {row["kind"] for row in book}:
+            share = sum(row["kind"] == kind for row in book) / len(book)
+            if abs(got.count(kind) - share * len(got)) > weights.tolerance * len(got) + 1 + 1e-9:
+                return False
+    return all(len(to) == 1 for home, to in homes.items() if wider or home[1] == "M1")
+
+
+def cheapest(customers: pl.DataFrame, managers: pl.DataFrame, weights: Weights, wider: bool) -> float:
+    """The least any dealing costs, all of them tried; infinite where none keeps to the conditions."""
+    rows = customers.with_columns(number=1).to_dicts()
+    staff = [manager for manager in managers.to_dicts() if manager["manager_id"] != "M1"]
+    branch = {manager["manager_id"]: manager["branch_id"] for manager in staff}
+    moving = [row for row in rows if wider or row["manager_id"] == "M1"]
+    stay = {row["customer_id"]: row["manager_id"] for row in rows}
+    ways = (
+        stay | dict(zip([row["customer_id"] for row in moving], to, strict=True))
+        for to in product(branch, repeat=len(moving))
+    )
+    kept = (after for after in ways if keeps(after, rows, staff, weights, wider))
+    return min((counted(after, moving, rows, branch, weights) for after in kept), default=np.inf)
+
+
+@st.composite
+def books(draw):
+    """A handful of customers of three managers and of one who leaves; capacities often tight, some too small."""
+    n = draw(st.integers(2, 6))
+    of = lambda *values: [draw(st.sampled_from(values)) for _ in range(n)]  # noqa: E731
+    customers = pl.DataFrame(
+        {
+            "customer_id": range(n), "manager_id": ["M1", *of("M1", "M1", "M2", "M3", "M4")[1:]],
+            "branch_id": of("B1", "B2"), "kind": of("retail", "corporate"), "contribution": of(0, 10, 70, 300),
+            "contacts": of(0, 4, 12), "household_id": of(None, None, "H1", "H2"),
+        },
+        schema_overrides={"household_id": pl.String},
+    )  # fmt: skip
+    managers = pl.DataFrame(
+        {
+            "manager_id": ["M2", "M3", "M4"], "branch_id": ["B1", "B1", "B2"],
+            "n_contacts": [draw(st.integers(0, 4)) for _ in range(3)],
+            "most": [draw(st.none() | st.integers(0, 5)) for _ in range(3)],
+        },
+        schema_overrides={"most": pl.Int64},
+    )  # fmt: skip
+    tolerance = draw(st.sampled_from([0.0, 0.1, 1.0]))
+    return customers, managers, Weights(tolerance=tolerance, candidates=draw(st.integers(1, 3))), draw(st.booleans())
+
+
+@settings(max_examples=80, deadline=None)
+@given(books())
+def test_a_small_recut_is_the_cheapest_of_all_of_them(book):
+    customers, managers, weights, wider = book
+    least = cheapest(customers, managers, weights, wider)
+    if np.isinf(least):
+        with pytest.raises(InputError, match=r"capacity is below|No re-cut meets|no way to give them out whole"):
+            proposal(customers, managers, "M1", weights, wider=wider)
+        return
+    found = proposal(customers, managers, "M1", weights, wider=wider)
+    assert found.cost == pytest.approx(least, abs=1e-6)
+    assert found.bound <= least + 1e-9
+    assert found.gap == pytest.approx(0, abs=1e-4)
+    rows = customers.with_columns(number=1).to_dicts()
+    after = dict(customers.select("customer_id", "manager_id").iter_rows())
+    after |= dict(found.lines.select("customer_id", "to_id").iter_rows())
+    assert keeps(after, rows, managers.to_dicts(), weights, wider)
+    assert set(customers.filter(manager_id="M1")["customer_id"]) <= set(found.lines["customer_id"])
+    assert found.lines["is_taken"].any() <= wider
+    loads = found.loads
+    assert loads["n_after"].sum() == len(customers)
+    assert (loads["n_before"] + loads["n_received"] - loads["n_given"]).equals(loads["n_after"], check_names=False)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 8))
+def test_pairs_left_out_are_priced_until_none_lowers_the_cost(seed, most):
+    """With few candidates the split program ends where that of all pairs does: its bound is the same."""
+    rng = np.random.default_rng(seed)
+    units, managers = 30, 9
+    loads = np.column_stack([np.ones(units), rng.lognormal(0, 1, units)])
+    aim = np.tile(loads.sum(0) / managers, (managers, 1))
+    deal = Deal(rng.integers(0, 5, (units, managers)) / 2.0, loads, aim, 0.05 * aim[0], np.ones(2), loads[:, :1],
+                np.full((managers, 1), 5.0))  # fmt: skip
+    with patch.multiple(dealing, CORE=0, FIRST=2, MORE=1):
+        few = dealing.dealt(deal, most)
+    with patch.multiple(dealing, CORE=0, FIRST=managers):
+        all_pairs = dealing.dealt(deal, managers)
+    assert all_pairs.rounds == 1
+    assert all_pairs.dearer == np.inf
+    assert few.prices.bound == pytest.approx(all_pairs.prices.bound, abs=1e-5)
+    assert few.dearer >= -1e-6
+    assert few.bound <= few.value + 1e-9
+    assert not deal.excess(few.who).any()
+
+
+def test_no_prices_promise_more_than_the_best_dealing():
+    """Lagrange's bound holds for any prices, good or bad; it is what a reader may check the proof with."""
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        loads = rng.integers(1, 5, (5, 2)).astype(float)
+        aim = np.tile(loads.sum(0) / 3, (3, 1))
+        deal = Deal(rng.random((5, 3)), loads, aim, 0.05 * aim[0], np.ones(2), loads[:, :1], np.full((3, 1), 12.0))
+        ways = (np.array(way) for way in product(range(3), repeat=5))
+        best = min(deal.value(way) for way in ways if not deal.excess(way).any())
+        assert dealing._priced(deal, rng.normal(0, 1, (3, 2)), -rng.random((3, 1))).bound <= best + 1e-9
+
+
+def test_a_household_stays_together_and_reasons_say_why():
+    found = proposal(CUSTOMERS, MANAGERS, "M1")
+    to = dict(found.lines.select("customer_id", "to_id").iter_rows())
+    assert to[1] == to[2]
+    first = found.lines.row(0, named=True)
+    load = found.loads.filter(manager_id=first["to_id"])["load_after"].item()
+    assert first["reason"].startswith("Same branch; goes with 1 other of the household; looks after others of the kind")
+    assert f"load {load:.2f} of the mean" in first["reason"]
+    assert found.loads["load_after"].mean() == pytest.approx(1)
+
+
+def test_who_looks_after_the_household_gets_the_customer():
+    tied = CUSTOMERS.with_columns(household_id=pl.Series(["H1", None, None, None, "H1", None]))
+    found = proposal(tied, MANAGERS.with_columns(branch_id=pl.lit("B1")), "M1", Weights(tie=50.0))
+    assert found.lines.row(0, named=True)["to_id"] == "M3"
+    assert "looks after their household" in found.lines["reason"][0]
+
+
+def test_only_a_wider_recut_takes_customers_and_says_from_whom():
+    crowd = pl.DataFrame({"customer_id": range(40), "manager_id": ["M1"] * 2 + ["M2"] * 36 + ["M3"] * 2}).with_columns(
+        branch_id=pl.lit("B1"), kind=pl.lit("retail"), contribution=100, contacts=4
+    )
+    staff = MANAGERS.with_columns(branch_id=pl.lit("B1"))
+    assert not proposal(crowd, staff, "M1").lines["is_taken"].any()
+    found = proposal(crowd, staff, "M1", Weights(taken=1.0), wider=True)
+    taken = found.lines.filter("is_taken")
+    assert set(taken["from_id"]) == {"M2"}
+    assert "taken from M2, whose load was 1.80" in taken["reason"][0]
+    dear = proposal(crowd, staff, "M1", Weights(taken=9.0), wider=True)
+    assert not dear.lines["is_taken"].any()
+
+
+def test_an_excluded_pair_is_not_made():
+    free = proposal(CUSTOMERS, MANAGERS, "M1").lines.filter(customer_id=3)["to_id"].item()
+    excluded = pl.DataFrame({"customer_id": [3], "manager_id": [free]})
+    assert proposal(CUSTOMERS, MANAGERS, "M1", excluded=excluded).lines.filter(customer_id=3)["to_id"].item() != free
+
+
+def test_the_order_of_rows_changes_nothing():
+    found = proposal(CUSTOMERS, MANAGERS, "M1")
+    again = proposal(CUSTOMERS.reverse(), MANAGERS.reverse(), "M1")
+    assert again.lines.equals(found.lines)
+    assert again.cost == found.cost
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (
+            {"managers": MANAGERS[:1]},
+            "There is no manager left to look after the customers of M1. Name others who may.",
+        ),
+        ({"customers": pl.concat([CUSTOMERS, CUSTOMERS[2:3]])}, "1 of 7 rows .* repeat a customer_id .first: 3."),
+        ({"managers": pl.concat([MANAGERS, MANAGERS[2:]])}, "1 of 3 rows .* repeat a manager_id .first: M3."),
+        (
+            {"managers": MANAGERS.with_columns(n_contacts=pl.Series([20, None, 9]))},
+            "1 of 2 managers have no capacity .first: M2.. Say how many contacts a month they can make, or 0.",
+        ),
+        (
+            {"excluded": pl.DataFrame({"customer_id": [3, 3], "manager_id": ["M2", "M3"]})},
+            "All 2 managers are excluded for 1 of 3 customers, .* .first: 3.. Allow one, or name further managers.",
+        ),
+        ({"leaving": "M9"}, "M9 looks after nobody, so there is nothing to deal. Check the manager_id"),
+        (
+            {"managers": MANAGERS.with_columns(n_contacts=1)},
+            "capacity is below what is asked: 3 customers need room for 20 contacts a year, and 2 managers have room "
+            "for 8. Name",
+        ),
+        (
+            {"managers": MANAGERS.with_columns(most=2)},
+            "The capacity is below what is asked: 3 customers need room for 3 customers, and 2 managers have room "
+            "for 1.",
+        ),
+        (
+            {
+                "managers": MANAGERS.with_columns(n_contacts=pl.Series([0, 9, 1])),
+                "excluded": pl.DataFrame({"customer_id": [3], "manager_id": ["M2"]}),
+            },
+            "No re-cut meets all conditions. In the way: M3 has room for 12.0 contacts a year too few. Give more room",
+        ),
+        (
+            {"customers": CUSTOMERS.with_columns(contacts=0.3)},
+            "contacts given to managers.proposal is Float64. Give whole",
+        ),
+        ({"customers": CUSTOMERS.drop("kind")}, "managers.proposal needs a column kind"),
+    ],
+)
+def test_bad_input_is_named(given, says):
+    with pytest.raises(InputError, match=says):
+        proposal(**{"customers": CUSTOMERS, "managers": MANAGERS, "leaving": "M1"} | given)
+
+
+def test_a_book_of_300_is_proven_within_two_percent():
+    found = handover.recut(handover.books(300))
+    assert found.gap < 0.02
+    assert found.pairs["dearer"] >= -1e-6
+    assert found.pairs["n_most"] <= 30
+    assert found.pairs["n_candidates"] + found.pairs["n_omitted"] == found.pairs["n"]
+    assert (found.loads["contacts_after"] <= 12 * found.loads["n_contacts"]).all()
+    book = found.kinds.with_columns(of=pl.col("n").sum().over("manager_id"))
+    off = (book["share"] - book["book_share"]).abs() * book["of"]
+    assert (off <= 0.1 * book["of"] + 1 + 1e-9).all()
+
+
+@pytest.mark.slow
+def test_a_book_of_2000_over_40_managers_is_proven():
+    found = handover.recut(handover.books(2_000))
+    assert found.gap < 0.005
+    assert found.lines["customer_id"].n_unique() == 2_000
