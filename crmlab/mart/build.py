@@ -18,7 +18,7 @@ from crmlab import policy as rules
 from crmlab.bank.check import check
 from crmlab.bank.columns import MILLION
 from crmlab.bank.read import Bank, read
-from crmlab.mart import dealings, leaving, opportunities
+from crmlab.mart import dealings, leaving, managing, opportunities
 from crmlab.mart.behaviour import Behaviour
 from crmlab.mart.pages import Pages
 from crmlab.mart.people import People
@@ -176,7 +176,13 @@ def _tables(
     written = [pl.scan_parquet(folder / name) for name in ("customers", "contribution")]
     about = opportunities.Known(bank, rows, events, holdings, *everyone, *written)
     needed, offered = opportunities.tables(about, progress)
-    return tables | gone | needed, {"leaving": told, "offers": offered}
+    tables |= gone | needed
+    facts = pl.scan_parquet(folder / "facts")
+    known = [tables[name] for name in ("leads", "completeness", "members")]
+    books = pl.scan_parquet(folder / "books")
+    staff = managing.Known(bank, *everyone, facts, written[0], books, written[1], maturities, *known)
+    managed, assessed = managing.tables(staff, progress)
+    return tables | managed, {"leaving": told, "offers": offered, "managers": assessed}
 
 
 def _written(folder: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
