@@ -27,7 +27,7 @@ RATES = {"retention": 960_000, "ebanking_activation": 600_000, "contacts_on_sche
 
 
 def written(folder: Path, n: int = 24, seed: int = 1, is_told: bool = True) -> Path:
-    """The mart of `n` managers in a folder that can be opened and served; without their tables where none can be told."""
+    """The mart of `n` managers in a folder that can be served; without their tables where nothing can be told."""
     of_retention(folder, 400, seed)
     snapshot = folder / SNAPSHOTS / "1"
     people = pl.read_ipc(snapshot / "pages" / "roster.arrow")
@@ -40,9 +40,8 @@ def written(folder: Path, n: int = 24, seed: int = 1, is_told: bool = True) -> P
     manifest = json.loads((snapshot / "manifest.json").read_text())
     manifest["managers"] = {
         "scorecards": [asdict(card) for card in rules.scorecards], "pay": [asdict(plan) for plan in rules.pay],
-        "from_on": str(FROM), "to_on": str(AS_OF), "two_branches": "larger share", "protection_days": 90,
+        "from_on": str(FROM), "to_on": str(AS_OF),
         "without": {} if is_told else dict.fromkeys(("assessed", "scores", "fairness", "target_audit", "due"), WHY),
-        "recuts": {LEAVER: {"sentence": "No re-cut costs less than 98 % of this one.", "gap": 0.02}} if is_told else {},
     }  # fmt: skip
     (snapshot / "manifest.json").write_text(json.dumps(manifest))
     return folder
@@ -73,22 +72,15 @@ def _pages(managers: pl.DataFrame, people: pl.DataFrame, rng: np.random.Generato
              "told": ["Achievement follows the starting book: twice the book goes with 9.0 points more of the target."]}
         ),
         "book_bridges": _bridges(managers, rng),
-        "assignment_findings": pl.DataFrame(
-            {"finding": ["gap"], "n": [3], "n_customers": [3], "first": ["customer C000007, 2025-01-05 to 2025-01-09"],
-             "rule": ["On these days the customer is the branch's."]}
-        ),
+        "assignment_findings": _findings(people),
         "due": _due(managers, people, rng),
         "duties": _duties(managers, rng),
-        "recut": _recut(managers, people, rng),
-        "recut_loads": managers.filter(pl.col("manager_id") != LEAVER).head(6).select(
-            "manager_id", "branch_id", leaving=pl.lit(LEAVER), n_received=pl.lit(5), n_after=pl.lit(60),
-            load_before=pl.lit(0.9), load_after=pl.lit(1.01),
-        ),
+        **_to_deal(managers, people, rng),
     }  # fmt: skip
 
 
 TABLES = ("assessed", "scores", "totals", "fairness", "target_audit", "book_bridges", "assignment_findings", "due",
-          "duties", "recut", "recut_loads")  # fmt: skip
+          "duties", "to_deal", "receivers")  # fmt: skip
 
 
 def _assessed(managers: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
@@ -184,10 +176,20 @@ def _duties(managers: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _recut(managers: pl.DataFrame, people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    others = managers.filter(pl.col("manager_id") != LEAVER)["manager_id"].to_list()[:6]
-    return people.head(30).select(
-        "customer_id", "customer_no", "name", "kind", leaving=pl.lit(LEAVER), from_id=pl.lit(LEAVER),
-        to_id=pl.Series([others[i % 6] for i in range(30)]), contribution=pl.Series(rng.integers(0, 10**6, 30)),
-        contacts=pl.lit(4), reason=pl.lit("Same branch; load 1.01 of the mean."),
+def _findings(people: pl.DataFrame) -> pl.DataFrame:
+    return people.head(3).select(
+        "customer_id", "customer_no", "branch_id", finding=pl.lit("gap"), manager_id=pl.lit(RICH),
+        other_id=pl.lit(POOR), from_on=pl.lit(date(2025, 1, 5)), to_on=pl.lit(date(2025, 1, 9)),
+        rule=pl.lit("On these days the customer is the branch's."),
     )  # fmt: skip
+
+
+def _to_deal(managers: pl.DataFrame, people: pl.DataFrame, rng: np.random.Generator) -> dict[str, pl.DataFrame]:
+    n, held = people.height, managers["manager_id"].to_list()[:12]
+    rows = people.select(
+        "customer_id", "branch_id", pl.col("kind").cast(pl.String),
+        manager_id=pl.Series([held[i % 12] for i in range(n)]), contribution=pl.Series(rng.integers(0, 10**6, n)),
+        contacts=pl.lit(4, pl.Int64),
+    )  # fmt: skip
+    here = managers.filter(pl.col("manager_id") != LEAVER)
+    return {"to_deal": rows, "receivers": here.select("manager_id", "branch_id", n_contacts=pl.lit(90, pl.Int64))}

@@ -1,4 +1,4 @@
-"""The tables of managers: what each is assessed by, what of it is theirs, points, contacts owed, and books to be dealt."""
+"""The tables of managers: what each is assessed by, what of it is theirs, points, contacts owed, books to be dealt."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from crmlab import panel
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
 from crmlab.mart import fairness
@@ -17,11 +16,10 @@ from crmlab.policy import Scorecard
 
 YEAR = 12  # months
 MONTH = 30  # days ahead of which due contacts are told
-MOST_RECUTS = 12  # books that are dealt anew with the build, those of the latest to leave
 TEXT = pl.String
 TABLES = (
     "assessed", "scores", "totals", "fairness", "target_audit", "book_bridges", "assignment_findings", "due", "duties",
-    "recut", "recut_loads",
+    "to_deal", "receivers",
 )  # fmt: skip
 Progress = Callable[[str, int, int], None]
 
@@ -47,11 +45,12 @@ def tables(known: Known, progress: Progress) -> tuple[dict[str, pl.DataFrame], d
     """The page tables by name, and what the manifest says of managers."""
     bank = known.bank
     rules = {
-        "scorecards": [asdict(card) for card in bank.policy.scorecards], "pay": [asdict(one) for one in bank.policy.pay],
+        "scorecards": [asdict(card) for card in bank.policy.scorecards],
+        "pay": [asdict(plan) for plan in bank.policy.pay],
         **asdict(bank.policy.managing),
     }  # fmt: skip
     since, until = _span(known)
-    made, without, recuts = dict.fromkeys(TABLES, pl.DataFrame()), {}, {}
+    made, without = dict.fromkeys(TABLES, pl.DataFrame()), {}
     if not bank.has("managers") or not bank.has("assignments"):
         without = dict.fromkeys(TABLES, "There is no table managers, or no table assignments. Deliver them.")
     else:
@@ -64,19 +63,15 @@ def tables(known: Known, progress: Progress) -> tuple[dict[str, pl.DataFrame], d
             "due": lambda: _planned(known, gathered),
         }
         for done, (name, part) in enumerate(parts.items()):
-            progress("managers", done, len(parts) + 1)
+            progress("managers", done, len(parts))
             try:
                 made |= part()
             except InputError as error:
                 without[name] = str(error)
         made["target_audit"], why = _audited(made["assessed"])
         without |= {"target_audit": why} if why else {}
-        progress("managers", len(parts), len(parts) + 1)
-        dealt, recuts = _recuts(known, made["owed"]) if "owed" in made else ({}, {})
-        made |= dealt
-        made.pop("owed", None)
     progress("managers", 1, 1)
-    told = {"without": without, "recuts": recuts, "from_on": str(since), "to_on": str(until)}
+    told = {"without": without, "from_on": str(since), "to_on": str(until)}
     return made, rules | told
 
 
@@ -168,7 +163,7 @@ def _audited(assessed: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
 
 
 def _planned(known: Known, gathered: managers.Known) -> dict[str, pl.DataFrame]:
-    """Whom managers owe a contact today or within the month, and whether they can make them."""
+    """Whom managers owe a contact today or within the month, whether there is time, and what dealing a book asks."""
     bank, as_of = known.bank, known.bank.as_of
     now = gathered.keeping.filter(pl.col("from_on") <= as_of, pl.col("to_on").is_null() | (pl.col("to_on") >= as_of))
     homes = known.roster.select("customer_id", "customer_no", "name", "branch_id", pl.col("tier").cast(TEXT))
@@ -185,59 +180,38 @@ def _planned(known: Known, gathered: managers.Known) -> dict[str, pl.DataFrame]:
     return {
         "due": _plain(soon).join(names, on="customer_id", how="left", maintain_order="left"),
         "duties": _plain(load).join(staff, on="manager_id", how="left", maintain_order="left"),
-        "owed": owed,
+        **_to_deal(known, gathered.keeping, owed),
     }
 
 
 CONTACTS = {"customer_id": pl.Int32, "on": pl.Date, "outcome": TEXT}
 
 
-def _recuts(known: Known, owed: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], dict[str, dict]]:
-    """The books of those who have left and whose customers nobody looks after, dealt to the others."""
-    customers, staff, left = _to_deal(known, owed)
-    lines, loads, told = [], [], {}
-    for leaving in left:
-        try:
-            found = managers.proposal(customers, staff, leaving)
-        except InputError as error:
-            told[leaving] = {"why": str(error)}
-            continue
-        told[leaving] = {"sentence": found.sentence, "gap": found.gap}
-        mark = pl.lit(leaving).alias("leaving")
-        lines.append(_plain(found.lines).with_columns(mark))
-        loads.append(_plain(found.loads).with_columns(mark))
-    if not lines:
-        return {}, told
-    names = known.roster.select("customer_id", "customer_no", "name")
-    dealt = pl.concat(lines).join(names, on="customer_id", how="left", maintain_order="left")
-    return {"recut": dealt, "recut_loads": pl.concat(loads)}, told
+def _to_deal(known: Known, keeping: pl.DataFrame, owed: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Everybody with who looks after them, or did last where that manager has left; and who may receive them.
 
-
-def _to_deal(known: Known, owed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """All customers with who looks, or last looked, after them; who may receive them; and whose books are to be dealt."""
+    A page asks for any book of these to be dealt anew (`crmlab.mart.recutting`).
+    """
     bank, as_of = known.bank, known.bank.as_of
     staff = bank.table("managers").select("manager_id", "branch_id", "left_on").collect()
-    gone = staff.filter(pl.col("left_on") <= as_of).sort("left_on", "manager_id", descending=[True, False])
-    month = pl.lit(as_of).dt.month_end()
-    room = bank.table("capacity").filter(pl.col("month") == month).select("manager_id", "n_contacts").collect()
-    active = staff.join(gone, on="manager_id", how="anti").join(room, on="manager_id")
-    spells = panel.keeping(bank).filter(pl.col("from_on") <= as_of, pl.col("manager_id").is_not_null())
+    gone = staff.filter(pl.col("left_on") <= as_of)["manager_id"].implode()
+    room = bank.table("capacity").filter(pl.col("month") == pl.lit(as_of).dt.month_end()).collect()
+    here = staff.filter(~pl.col("manager_id").is_in(gone)).join(room, on="manager_id")
+    spells = keeping.filter(pl.col("from_on") <= as_of, pl.col("manager_id").is_not_null())
     last = spells.sort("from_on").group_by("customer_id").agg(pl.col("manager_id", "to_on").last())
     is_now = pl.col("to_on").is_null() | (pl.col("to_on") >= as_of)
-    kept = last.filter(is_now | pl.col("manager_id").is_in(gone["manager_id"].implode()))
-    months = known.contribution.filter(pl.col("month") > _span(known)[0])
-    parts = [name for name in known.bank.policy.contribution.components if name in months.collect_schema().names()]
-    earned = months.group_by("customer_id").agg(contribution=pl.sum_horizontal(pl.col(parts).sum())).collect()
+    kept = last.filter(is_now | pl.col("manager_id").is_in(gone)).select("customer_id", "manager_id")
+    lines = known.contribution.filter(pl.col("month") > _span(known)[0])
+    parts = [one for one in bank.policy.contribution.components if one in lines.collect_schema().names()]
+    earned = lines.group_by("customer_id").agg(contribution=pl.sum_horizontal(pl.col(parts).sum())).collect()
     asked = owed.filter(pl.col("by") == "manager").select("customer_id", contacts="a_year")
     industry = bank.table("customers").select("customer_id", "industry").collect()
     ties = known.members.select("customer_id", "household_id", "group_id")
     rows = known.roster.select("customer_id", "branch_id", pl.col("kind").cast(TEXT)).join(kept, on="customer_id")
     for more in (earned, asked, industry, ties):
         rows = rows.join(more, on="customer_id", how="left", maintain_order="left")
-    rows = rows.with_columns(pl.col("contribution", "contacts").fill_null(0).cast(pl.Int64))
-    held = set(rows["manager_id"])
-    left = [one for one in gone["manager_id"] if one in held][:MOST_RECUTS]
-    return rows.sort("customer_id"), active.drop("left_on").sort("manager_id"), left
+    rows = rows.with_columns(pl.col("contribution", "contacts").fill_null(0).cast(pl.Int64)).sort("customer_id")
+    return {"to_deal": rows, "receivers": here.select("manager_id", "branch_id", "n_contacts").sort("manager_id")}
 
 
 def _plain(table: pl.DataFrame) -> pl.DataFrame:

@@ -134,7 +134,8 @@ def contacts(frame: pl.DataFrame, nothing: str) -> go.Figure:
     Parameters
     ----------
     frame
-        manager_id, manager, n_made, n_overdue, n_more (due later), n_contacts (null: not known); the most overdue first.
+        manager_id, manager, n_made, n_overdue, n_more (due later), n_contacts (null: not known); in their order from
+        above.
     """
     if not frame.height:
         return theme.sentence(nothing, 240)
@@ -143,7 +144,8 @@ def contacts(frame: pl.DataFrame, nothing: str) -> go.Figure:
     place = list(range(rows.height))
     bars = [
         {"type": "bar", "orientation": "h", "y": place, "x": rows[name].to_list(), "name": word(f"managers.{name}"),
-         "marker": {"color": colour}, "customdata": rows["manager_id"].to_list(), "hovertemplate": "%{x}<extra></extra>"}
+         "marker": {"color": colour}, "customdata": rows["manager_id"].to_list(),
+         "hovertemplate": "%{x}<extra></extra>"}
         for name, colour in (("n_made", theme.ACCENT), ("n_overdue", theme.DOWN), ("n_more", "#c9d9ea"))
     ]  # fmt: skip
     room = {

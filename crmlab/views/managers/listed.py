@@ -36,6 +36,10 @@ RECUT = [
     Column("customer_no"), Column("name"), Column("kind", "named"), Column("from_manager"), Column("to_manager"),
     Column("contribution", "money"), Column("n_contacts_due", "count"), Column("why_them", "prose"),
 ]  # fmt: skip
+FINDINGS = [
+    Column("finding"), Column("customer_no"), Column("manager"), Column("other_manager"), Column("from_day", "date"),
+    Column("to_day", "date"), Column("settled_by", "prose"),
+]  # fmt: skip
 OF_BAR = {
     "amount_opening": "opening", "amount_new": "new", "amount_net": "net_new_money", "amount_handed_in": "handed_in",
     "amount_interest": "interest", "amount_valuation": "valuation", "amount_fx": "fx", "amount_closing": "closing",
@@ -111,30 +115,34 @@ def due(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFrame:
     ).sort("days_overdue", "due_on", "customer_no", descending=[True, False, False], nulls_last=True)  # fmt: skip
 
 
-def recut(tables: Tables, leaving: str | None) -> pl.DataFrame:
-    """Who would look after whom once a manager leaves, and why them."""
-    rows = tables.mart.page("recut")
+def findings(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFrame:
+    """What is wrong with the assignments, one by one."""
+    rows = tables.page("assignment_findings", branch=branch, manager=manager)
     if not rows.height:
-        return pl.DataFrame(schema=dict.fromkeys((one.name for one in RECUT), pl.String))
-    names = {name: pl.col(f"{end}_id").replace_strict(tables.managers, default=pl.col(f"{end}_id"))
-             for name, end in (("from_manager", "from"), ("to_manager", "to"))}  # fmt: skip
-    return rows.filter(pl.col("leaving") == leaving).select(
-        "customer_no", "name", "kind", **names, contribution="contribution", n_contacts_due="contacts",
-        why_them="reason",
-    ).sort("to_manager", "customer_no")  # fmt: skip
+        return pl.DataFrame(schema=dict.fromkeys((one.name for one in FINDINGS), pl.String))
+    other = pl.col("other_id").replace_strict(tables.managers, default=pl.col("other_id"), return_dtype=pl.String)
+    return tables.named(rows.drop("branch_id")).select(
+        "finding", "customer_no", "manager", other_manager=other, from_day="from_on", to_day="to_on", settled_by="rule"
+    )  # fmt: skip
 
 
 MADE = {"peers": (peers, PEERS), "books": (books, BOOKS), "movers": (movers, MOVERS), "due": (due, DUE),
-        "recut": (recut, RECUT)}  # fmt: skip
+        "findings": (findings, FINDINGS), "recut": (None, RECUT)}  # fmt: skip
 
 
-def listed(tables: Tables, name: str, opened: Callable[[str], None] | None, **controls: object) -> Table:
-    """One of the lists, with search and download, that says in its own words when it is empty."""
-    made, columns = MADE[name]
+def listed(
+    tables: Tables, name: str, opened: Callable[[str], None] | None, made: Callable | None = None, **controls: object
+) -> Table:
+    """One of the lists, with search and download, that says in its own words when it is empty.
+
+    A list that is made of more than its tables and its controls is `made` by who asks for it.
+    """
+    known, columns = MADE[name]
+    made = made or known
     shown = table(
         lambda asked: made(tables, **asked),
         columns,
-        key=columns[0].name,
+        key=columns[0].name if opened else None,
         search=[column.name for column in columns if column.form in ("text", "prose")],
         file=word(f"managers.{name}_file"),
         digits=tables.mart.minor_digits,

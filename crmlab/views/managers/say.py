@@ -145,38 +145,17 @@ def contacts(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
     return _reading(text)
 
 
-def recut(tables: Tables, leaving: str | None) -> str:
-    """What is proposed when a manager leaves, how good it is, and what it does to each of the others."""
-    if not leaving:
-        return _reading(tables.without.get("recut") or word("managers.nobody_leaves"))
-    told = tables.recuts.get(leaving, {})
-    if "why" in told:
-        return _reading(escape(told["why"]))
-    loads = tables.mart.page("recut_loads").filter(pl.col("leaving") == leaving, pl.col("n_received") > 0)
-    rows = [
-        (escape(tables.manager(row["manager_id"])), escape(tables.branch(row["branch_id"])),
-         theme.whole(row["n_received"]), theme.whole(row["n_after"]),
-         *(f"{row[name]:.2f}" for name in ("load_before", "load_after")))
-        for row in loads.sort("n_received", "manager_id", descending=[True, False]).iter_rows(named=True)
-    ]  # fmt: skip
-    head = [
-        word(f"managers.recut_{name}") for name in ("manager", "branch", "received", "after", "before_load", "load")
-    ]
-    return _reading(escape(told["sentence"])) + small_table(head, rows, "ttnnnn")
-
-
-def findings(tables: Tables) -> str:
-    """What is wrong with the assignments, which is first, and the rule that settles it."""
-    rows = tables.mart.page("assignment_findings")
+def findings(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
+    """What is wrong with the assignments, how many times."""
+    rows = tables.page("assignment_findings", branch=branch, manager=manager)
     if not rows.height:
-        return _reading(word("managers.no_findings"))
+        return _reading(tables.without.get("assignment_findings") or word("managers.no_findings"))
+    counts = rows.group_by("finding", maintain_order=True).agg(pl.len(), pl.col("customer_no").n_unique())
     told = [
-        (escape(row["finding"]), theme.whole(row["n"]), theme.whole(row["n_customers"]), escape(row["first"]),
-         escape(row["rule"]))
-        for row in rows.iter_rows(named=True)
-    ]  # fmt: skip
-    head = [word(f"managers.finding_{name}") for name in ("what", "n", "customers", "first", "rule")]
-    return small_table(head, told, "tnntt")
+        word("managers.found", finding=escape(finding), n=theme.whole(n), n_customers=theme.whole(n_customers))
+        for finding, n, n_customers in counts.rows()
+    ]
+    return _reading("; ".join(told) + ".")
 
 
 def _verdicts(tables: Tables, measure: str | None, branch: str) -> str:

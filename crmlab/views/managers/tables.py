@@ -24,9 +24,6 @@ class Tables:
         self.plans = tuple(PayPlan(**_tuples(one)) for one in told["pay"])
         self.without: dict[str, str] = told["without"]
         self.span: tuple[str, str] = (told["from_on"], told["to_on"])
-        self.recuts: dict[str, dict] = told["recuts"]
-        self.two_branches: str = told["two_branches"]
-        self.protection_days: int = told["protection_days"]
         self.branches = dict(mart.page("branches").select("branch_id", pl.coalesce("name", "branch_id")).rows())
         self.managers = dict(mart.page("managers").select("manager_id", pl.coalesce("name", "manager_id")).rows())
         self.home = dict(mart.page("managers").select("manager_id", "branch_id").rows())

@@ -2,120 +2,145 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import ipywidgets
+import polars as pl
 
 from crmlab.mart.snapshot import Mart
-from crmlab.views.managers import controls, draw, say
+from crmlab.views.managers import controls, dealing, draw, say
 from crmlab.views.managers.listed import listed
 from crmlab.views.managers.tables import Tables
-from crmlab.views.parts import Reader, block, button, choice, panel
+from crmlab.views.parts import Reader, block, button, panel
 from crmlab.views.sight import Asked, Sight, later
+from crmlab.views.solving import Solving
 from crmlab.views.widgets import follow, live
 from crmlab.views.words import word
 
 
+class Shown(NamedTuple):
+    """What all parts of the page are made of."""
+
+    tables: Tables
+    reader: Reader
+    chosen: dict[str, ipywidgets.Dropdown]
+
+    def of(self, *names: str) -> dict[str, ipywidgets.Dropdown]:
+        """Some of the controls on top."""
+        return {name: self.chosen[name] for name in names}
+
+
 def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     """The page; a customer of its lists is opened for the `reader` by a click, a manager is chosen by one."""
-    reader, tables = reader or Reader(), Tables(mart)
-    chosen, rules = controls.chosen(tables), controls.rules(tables)
-    whose = {name: chosen[name] for name in ("branch", "manager")}
-    who, of, where = {"manager": chosen["manager"]}, {"measure": chosen["measure"]}, {"branch": chosen["branch"]}
-    currency = {"currency": mart.base_currency, "from_on": tables.span[0], "to_on": tables.span[1]}
-
-    def said(made: Callable, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-        return _shown(partial(made, tables), sight, "", **controls)
-
-    def figure(name: str, sight: Sight, label: str = "", **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-        title = word(f"managers.{label or name}_title")
-        return _shown(partial(getattr(draw, name), tables), sight, title, **controls)
-
-    def choosing(shown: ipywidgets.Widget) -> ipywidgets.Widget:
-        """A figure of managers, of which a click chooses one."""
-        follow(lambda clicked: controls.show(chosen, clicked[0]) if clicked else None, clicked=shown)
-        return shown
-
-    def rows(
-        name: str, sight: Sight, opened: Callable | None = None, **controls: ipywidgets.Widget
-    ) -> ipywidgets.Widget:
-        return listed(tables, name, opened, asked=Asked(sight, **controls))
-
-    def fair(sight: Sight) -> list[ipywidgets.Widget]:
-        funnel = choosing(figure("funnel", sight, **of, **whose))
-        lasting = choosing(figure("lasting", sight, **of, **whose))
-        return [
-            block("crmlab-lead", said(say.finding, sight, **of, **where)),
-            block(
-                "crmlab-pair",
-                _titled("funnel", said(say.one, sight, **of, **who), funnel, **currency),
-                _titled("lasting", lasting),
-            ),
-        ]
-
-    def peers(sight: Sight) -> list[ipywidgets.Widget]:
-        opened = partial(controls.show, chosen)
-        return [_titled("peers", rows("peers", sight, opened, **of, **where))]
-
-    def bridges(sight: Sight) -> list[ipywidgets.Widget]:
-        return [
-            block(
-                "crmlab-even",
-                _titled("bridge", said(say.bridged, sight, **whose), figure("bridge", sight, **whose), **currency),
-                _titled("around", figure("around", sight, **whose), **currency),
-            ),
-            _titled("books", rows("books", sight, partial(controls.show, chosen), **where), **currency),
-        ]
-
-    def card(sight: Sight) -> list[ipywidgets.Widget]:
-        points = figure("points", sight, **who)
-        again = button("managers.all_rules", points, [])
-        chosen["manager"].observe(lambda _: setattr(points, "value", []), "value")
-        traced = said(say.traced, sight, **who, clicked=points)
-        return [
-            _titled(
-                "points",
-                said(say.scorecard, sight, **who),
-                block("crmlab-halves", points, block("crmlab-stack", again, traced)),
-            )
-        ]
-
-    def what_if(sight: Sight) -> list[ipywidgets.Widget]:
-        told = said(say.if_so, sight, **rules)
-        return [_titled("movers", block("crmlab-pickers", *rules.values()), told, rows("movers", sight, **rules))]
-
-    def plan(sight: Sight) -> list[ipywidgets.Widget]:
-        shown = said(say.contacts, sight, **whose), choosing(figure("contacts", sight, "due", **whose))
-        return [_titled("due", *shown, rows("due", sight, reader.open, **whose))]
-
-    def leaving(sight: Sight) -> list[ipywidgets.Widget]:
-        names = sorted((tables.manager(key), key) for key in tables.recuts)
-        leaver = choice("managers.leaving", names)
-        picker = [block("crmlab-pickers", leaver)] if names else []
-        told = said(say.recut, sight, leaving=leaver)
-        return [
-            _titled("recut", *picker, told, rows("recut", sight, reader.open, leaving=leaver)),
-            _titled("findings", said(say.findings, sight)),
-        ]
-
+    tables = Tables(mart)
+    shown = Shown(tables, reader or Reader(), controls.chosen(tables))
     title = ipywidgets.HTML(f"<h1>{word('managers.title')}</h1><p>{word('managers.decides')}</p>")
     return block(
         "crmlab-page",
         title.add_class("crmlab-title"),
-        block("crmlab-filters", *chosen.values(), live(partial(say.count, tables), **where)),
-        later(900, fair, is_seen=True),
-        later(420, peers),
-        later(900, bridges),
-        later(620, card),
-        later(560, what_if),
-        later(900, plan),
-        later(900, leaving),
+        block("crmlab-filters", *shown.chosen.values(), live(partial(say.count, tables), **shown.of("branch"))),
+        later(900, partial(_fair, shown), is_seen=True),
+        later(420, partial(_peers, shown)),
+        later(900, partial(_books, shown)),
+        later(620, partial(_scorecard, shown)),
+        later(560, partial(_what_if, shown)),
+        later(900, partial(_plan, shown)),
+        later(900, partial(_leaving, shown)),
     )
 
 
-def _shown(draw: Callable, sight: Sight, label: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-    """What `draw` makes of the controls while it is in sight."""
-    return live(lambda asked: draw(**asked), label, asked=Asked(sight, **controls))
+def _fair(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
+    of = shown.of("measure", "branch", "manager")
+    said, one = shown.of("measure", "branch"), shown.of("measure", "manager")
+    funnel, lasting = (_choosing(shown, _figure(shown, name, sight, **of)) for name in ("funnel", "lasting"))
+    return [
+        block("crmlab-lead", _said(shown, say.finding, sight, **said)),
+        block(
+            "crmlab-pair",
+            _titled(shown, "funnel", _said(shown, say.one, sight, **one), funnel),
+            _titled(shown, "lasting", lasting),
+        ),
+    ]
 
 
-def _titled(name: str, *inside: ipywidgets.Widget, **told: object) -> ipywidgets.Box:
+def _peers(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
+    rows = _rows(shown, "peers", sight, partial(controls.show, shown.chosen), **shown.of("measure", "branch"))
+    return [_titled(shown, "peers", rows)]
+
+
+def _books(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
+    whose = shown.of("branch", "manager")
+    own, around = (_figure(shown, name, sight, **whose) for name in ("bridge", "around"))
+    rows = _rows(shown, "books", sight, partial(controls.show, shown.chosen), **shown.of("branch"))
+    told = _said(shown, say.bridged, sight, **whose)
+    beside = block("crmlab-even", _titled(shown, "bridge", own), _titled(shown, "around", around))
+    return [block("crmlab-stack", told), beside, _titled(shown, "books", rows)]
+
+
+def _scorecard(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
+    """A click on a rule shows what is behind it; the click is forgotten with the manager it was about."""
+    who = shown.of("manager")
+    points = _figure(shown, "points", sight, **who)
+    who["manager"].observe(lambda _: setattr(points, "value", []), "value")
+    behind = _said(shown, say.traced, sight, **who, clicked=points)
+    beside = block("crmlab-stack", button("managers.all_rules", points, []), behind)
+    return [_titled(shown, "points", _said(shown, say.scorecard, sight, **who), block("crmlab-beside", points, beside))]
+
+
+def _what_if(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
+    rules = controls.rules(shown.tables)
+    rows = _rows(shown, "movers", sight, partial(controls.show, shown.chosen), **rules)
+    pickers = block("crmlab-pickers", *rules.values())
+    return [_titled(shown, "movers", pickers, _said(shown, say.if_so, sight, **rules), rows)]
+
+
+def _plan(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
+    whose = shown.of("branch", "manager")
+    figure = _choosing(shown, _figure(shown, "contacts", sight, **whose))
+    rows = _rows(shown, "due", sight, shown.reader.open, **whose)
+    return [_titled(shown, "contacts", _said(shown, say.contacts, sight, **whose), figure, rows)]
+
+
+def _leaving(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
+    solving, whose = dealing.solver(), shown.of("branch", "manager")
+    proposed = _rows(shown, "recut", sight, shown.reader.open, partial(_proposed, solving), solved=solving)
+    loads = _said(shown, partial(_loads, solving), sight, solved=solving)
+    found = _said(shown, say.findings, sight, **whose), _rows(shown, "findings", sight, None, **whose)
+    return [
+        _titled(shown, "recut", dealing.dealing(shown.tables, solving), loads, proposed),
+        _titled(shown, "findings", *found),
+    ]
+
+
+def _proposed(solving: Solving, tables: Tables, solved: int) -> pl.DataFrame:
+    return dealing.proposed(tables, solving, solved)
+
+
+def _loads(solving: Solving, tables: Tables, solved: int) -> str:
+    return dealing.loads(tables, solving, solved)
+
+
+def _said(shown: Shown, made: Callable, sight: Sight, **asked: ipywidgets.Widget) -> ipywidgets.Widget:
+    """Sentences that follow their controls while they are in sight."""
+    return live(lambda asked: made(shown.tables, **asked), asked=Asked(sight, **asked))
+
+
+def _figure(shown: Shown, name: str, sight: Sight, **asked: ipywidgets.Widget) -> ipywidgets.Widget:
+    draw_it, label = getattr(draw, name), word(f"managers.{name}_title")
+    return live(lambda asked: draw_it(shown.tables, **asked), label, asked=Asked(sight, **asked))
+
+
+def _rows(shown: Shown, name: str, sight: Sight, *more: Callable | None, **asked: ipywidgets.Widget):
+    return listed(shown.tables, name, *more, asked=Asked(sight, **asked))
+
+
+def _choosing(shown: Shown, figure: ipywidgets.Widget) -> ipywidgets.Widget:
+    """A figure of managers, of which a click chooses one."""
+    follow(lambda clicked: controls.show(shown.chosen, clicked[0]) if clicked else None, clicked=figure)
+    return figure
+
+
+def _titled(shown: Shown, name: str, *inside: ipywidgets.Widget) -> ipywidgets.Box:
+    since, until = shown.tables.span
+    told = {"currency": shown.tables.mart.base_currency, "from_on": since, "to_on": until}
     return panel(word(f"managers.{name}_title"), word(f"managers.{name}_note", **told), *inside)

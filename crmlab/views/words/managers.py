@@ -3,8 +3,8 @@
 EN = {
     "managers.nav": "Managers",
     "managers.title": "Who grows the business, and who was handed it?",
-    "managers.decides": "To decide whom to follow, whom to help, and what to change in the rules before they are paid by "
-    "them.",
+    "managers.decides": "To decide whom to follow, whom to help, and what to change in the rules before they are paid "
+    "by them.",
     "managers.count": "<b>{n}</b> of {of} managers",
     "managers.none_here": "Nothing can be said here. Choose another branch or measure.",
     "managers.choose": "Choose a manager above, in the funnel or in a list.",
@@ -22,12 +22,12 @@ EN = {
     "managers.audited": "Are targets fair ({measure})?",
     # fairness
     "managers.funnel_title": "Above or below what the book would do",
-    "managers.funnel_note": "Observed less expected, a customer, {from_on} to {to_on}, by customers compared. Expected is "
-    "what other managers’ customers of the same kind, tier, balance and branch group did. Each manager stands between "
-    "limits of their own: within the dark bar 95 %, the light one 99.8 %.",
+    "managers.funnel_note": "Observed less expected, a customer, {from_on} to {to_on}, by customers compared. "
+    "Expected is what other managers’ customers of the same kind, tier, balance and branch group did. Each manager "
+    "stands between limits of their own: within the dark bar 95 %, the light one 99.8 %.",
     "managers.lasting_title": "What of it will last",
-    "managers.lasting_note": "The difference drawn to expected, the more the less is known, with its 95 % interval; the "
-    "peer group of the manager chosen. Of many, the two ends.",
+    "managers.lasting_note": "The difference drawn to expected, the more the less is known, with its 95 % interval; "
+    "the peer group of the manager chosen. Of many, the two ends.",
     "managers.axis_customers": "Customers compared",
     "managers.axis_away": "{measure}: difference a customer, {unit}",
     "managers.points_of_rate": "percentage points",
@@ -37,7 +37,8 @@ EN = {
     "against expected. About {lasting} will last ({lower} to {upper}).",
     "managers.each_rate": "of cases",
     "managers.each_amount": "{currency} a customer",
-    "managers.hover_few": "<b>{manager}</b>, {branch}: {verdict}<br>{n} customers compared. Nothing can be said: {why}.",
+    "managers.hover_few": "<b>{manager}</b>, {branch}: {verdict}<br>{n} customers compared. Nothing can be said: "
+    "{why}.",
     "managers.one_none": "Of {manager} nothing can be said for this measure.",
     "managers.one_ranks": "Among {n} managers the rank could be anything from {lower} to {upper}.",
     "manager_verdict.clearly above": "clearly above",
@@ -64,13 +65,14 @@ EN = {
     "line_reached.danger": "danger",
     # bridges
     "managers.bridge_title": "What moved this book",
-    "managers.bridge_note": "Deposits and investments, {currency}, {from_on} to {to_on}. What was handed in or out is no "
-    "merit and no fault of anybody.",
+    "managers.bridge_note": "Deposits and investments, {currency}, {from_on} to {to_on}. What was handed in or out is "
+    "no merit and no fault of anybody.",
     "managers.around_title": "What moved the books around it",
     "managers.around_note": "The same of the manager’s branch; of the bank where no manager is chosen ({currency}).",
     "managers.bridge_none": "No book of theirs is known between the two days.",
     "managers.bridged": "{who}: {change} in the year. Own: <b>{own}</b> (new customers {new}, net new money "
-    "{net_new_money}, lost {lost}). Handed over: <b>{handed}</b> ({handed_in} in, {handed_out} out). Interest {interest}.",
+    "{net_new_money}, lost {lost}). Handed over: <b>{handed}</b> ({handed_in} in, {handed_out} out). Interest "
+    "{interest}.",
     "managers.bar_new": "New<br>customers",
     "managers.bar_net_new_money": "Net new<br>money",
     "managers.bar_lost": "Lost",
@@ -99,8 +101,8 @@ EN = {
     "managers.points_note": "Every point comes from a rule. Click a bar to see the numbers behind it.",
     "managers.all_rules": "Show all rules",
     "managers.axis_points": "Points",
-    "managers.total": "{manager}, {period}: <b>{points} points</b> by the card {card} (results {result_points}, process "
-    "{process_points}, deductions {deduction_points}).",
+    "managers.total": "{manager}, {period}: <b>{points} points</b> by the card {card} (results {result_points}, "
+    "process {process_points}, deductions {deduction_points}).",
     "managers.line": "The line <b>{line}</b> is reached, with {above} points to spare.",
     "managers.no_line": "That is below all lines.",
     "managers.next_line": "{missing} points are missing to {line}.",
@@ -120,8 +122,8 @@ EN = {
     "side.deductions": "Deductions",
     # what if
     "managers.movers_title": "What if the rules were others",
-    "managers.movers_note": "One rule of a card at a time, for the last period. A weight that changes is made up for by "
-    "the others of the card in proportion, so that all add up to 100.",
+    "managers.movers_note": "One rule of a card at a time, for the last period. A weight that changes is made up for "
+    "by the others of the card in proportion, so that all add up to 100.",
     "managers.movers_file": "who-moves",
     "managers.movers_empty": "Nobody moves. Move a control, or clear the search.",
     "managers.card": "Scorecard",
@@ -132,8 +134,8 @@ EN = {
     "managers.nothing_changed": "As the rules are, {pay} are paid. Move a control to see who moves.",
     "managers.nobody_moves": "Nobody moves; {pay} are paid as before.",
     "managers.without_target": "This rule asks for no target: moving it changes nothing.",
-    "managers.moved": "<b>{n} of {of} managers move</b>: {up} gain points, {down} lose some, {lines} reach another line{ranks}. "
-    "Pay goes from {before} to <b>{after}</b> ({change}).",
+    "managers.moved": "<b>{n} of {of} managers move</b>: {up} gain points, {down} lose some, {lines} reach another "
+    "line{ranks}. Pay goes from {before} to <b>{after}</b> ({change}).",
     "managers.ranks_alone": ", {n} change rank alone",
     "column.points_before": "Points today",
     "column.points_after": "Points then",
@@ -144,14 +146,14 @@ EN = {
     "column.amount_pay_after": "Pay then",
     "column.amount_pay_change": "Change of pay",
     # contact plan
-    "managers.due_title": "Whom to contact",
-    "managers.due_note": "What the duties of the rules ask for. Capacity is what a manager can make in the month. Click "
-    "a bar to choose the manager, a row to open the customer.",
+    "managers.contacts_title": "Whom to contact",
+    "managers.contacts_note": "What the duties of the rules ask for. Capacity is what a manager can make in the month. "
+    "Click a bar to choose the manager, a row to open the customer.",
     "managers.due_file": "contact-plan",
     "managers.due_empty": "Nobody is due here. Widen the filters or clear the search.",
     "managers.no_duty": "No contact is due.",
-    "managers.due_told": "<b>{n_overdue}</b> customers are overdue for a contact. {n_needed} contacts are still to be made "
-    "this month by {n} managers; {over} of them have more to make than they can.",
+    "managers.due_told": "<b>{n_overdue}</b> customers are overdue for a contact. {n_needed} contacts are still to be "
+    "made this month by {n} managers; {over} of them have more to make than they can.",
     "managers.no_capacity": "Of {n} it is not known how many they can make.",
     "managers.first_rows": "The figure shows the {n} with most of it.",
     "managers.n_made": "Made this month",
@@ -171,15 +173,29 @@ EN = {
     "managers.recut_note": "The book dealt to the others so that loads stay even, kinds are shared and households stay "
     "together. A proposal: nothing is changed by it. Click to open the customer.",
     "managers.recut_file": "recut",
-    "managers.recut_empty": "Nobody moves.",
+    "managers.recut_empty": "No book has been dealt yet.",
     "managers.leaving": "Whose book",
-    "managers.nobody_leaves": "Nobody whose customers are still to be handed over has left.",
+    "managers.has_left": "{name} (has left)",
+    "managers.deal": "Deal the book",
+    "managers.stop": "Stop",
+    "managers.nobody_to_deal": "There is no book that could be dealt.",
+    "managers.step_none": "Nothing is dealt yet. It takes a few seconds.",
+    "managers.step_reading": "Starting, {n} customers … {seconds} s",
+    "managers.step_solving": "Dealing {n} customers … {seconds} s",
+    "managers.step_done": "Dealt in {seconds} s.",
+    "managers.step_stopped": "Stopped; nothing was dealt.",
+    "managers.step_failed": "It cannot be dealt. {why}",
+    "managers.solver_ended": "The solver ended before it had found anything. Try again.",
+    "managers.dealt": "The book of {name}.",
     "managers.recut_manager": "Receives",
     "managers.recut_branch": "Branch",
-    "managers.recut_received": "Customers received",
-    "managers.recut_after": "Customers then",
-    "managers.recut_before_load": "Load today",
-    "managers.recut_load": "Load then (1 is the mean)",
+    "managers.recut_received": "Received",
+    "managers.recut_before": "Customers today",
+    "managers.recut_after": "Then",
+    "managers.recut_load_before": "Load today",
+    "managers.recut_load_after": "Then (1 is the mean)",
+    "column.from_id": "From (number)",
+    "column.to_id": "To (number)",
     "column.from_manager": "From",
     "column.to_manager": "To",
     "column.n_contacts_due": "Contacts a year",
@@ -187,12 +203,15 @@ EN = {
     # assignments
     "managers.findings_title": "What is wrong with the assignments",
     "managers.findings_note": "Found in the bank’s own table of who looks after whom, and the rule that settles it.",
+    "managers.findings_file": "assignments",
+    "managers.findings_empty": "Nothing is wrong here.",
     "managers.no_findings": "Nothing is wrong with the assignments.",
-    "managers.finding_what": "Finding",
-    "managers.finding_n": "How many",
-    "managers.finding_customers": "Customers",
-    "managers.finding_first": "The first",
-    "managers.finding_rule": "What is done",
+    "managers.found": "<b>{n}</b> × {finding} ({n_customers} customers)",
+    "column.finding": "Finding",
+    "column.other_manager": "And",
+    "column.from_day": "From",
+    "column.to_day": "To",
+    "column.settled_by": "What is done",
     # measures
     "measure.deposits_average": "Deposits, average",
     "measure.deposits_growth": "Deposits, growth",
