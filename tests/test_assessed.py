@@ -18,6 +18,7 @@ from crmlab.measures import managers
 from crmlab.measures.managers.amounts import SUMS, before, book_of, parted
 from crmlab.policy import MEASURES, load
 from crmlab.policy.scoring import Scorecard, ScoreRule
+from tests import banks
 from tests.random_banks import DRAWN, LAST, delivered, known, written
 
 D, DAY = date, timedelta(days=1)
@@ -433,3 +434,64 @@ def test_nothing_after_the_day_changes_an_assessment(tables, as_of):
     else:
         # Grades and dates of identification are of today: a day before the extract's they are not told.
         assert_frame_equal(*found)
+
+
+def test_what_is_gathered_of_a_bank(tmp_path):
+    tables = {
+        "products": [*banks.PRODUCTS, {"product_id": "CARD", "line": "cards"}],
+        "branches": [{"branch_id": "B1", "peer_group": "small"}],
+        "managers": [
+            {"manager_id": "M1", "branch_id": "B1", "grade": "senior"}, {"manager_id": "M2", "grade": "junior"}
+        ],
+        "manager_events": [{"manager_id": "M1", "on": "2024-02-10", "kind": "promoted"}],
+        "customers": [banks.person("C1", kyc_due_on="2024-06-30"), banks.person("C2", referred_by_id="C1")],
+        "accounts": [
+            banks.account("L1", "C1", "P-LOAN"), banks.account("K1", "C2", "CARD", currency="USD"),
+            banks.account("D1", "C1", closed_on="2024-02-20", close_reason="request"),
+        ],
+        "holders": [
+            {"account_id": "D1", "customer_id": who, "role": role, "share": "0.5"}
+            for who, role in (("C1", "owner"), ("C2", "joint"))
+        ],
+        "balances": [
+            {"account_id": number, "on": "2023-12-31", "balance": balance, "kind": "anchor"}
+            for number, balance in (("L1", "-700.00"), ("K1", "-15.50"), ("D1", "0.00"))
+        ],
+        "transactions": [
+            banks.entry("2024-01-01", "L1", "1.00", "principal"), banks.entry("2024-02-29", "L1", "1.00", "principal"),
+        ],
+        "loan_status": [{"account_id": "L1", "on": "2024-01-10", "overdue_days": 5}],
+        "fx_rates": [{"currency": "USD", "on": "2024-01-01", "rate": "2"}],
+        "assignments": [
+            {"manager_id": who, "role": role, "scope": "customer", "customer_id": "C1", "from_on": "2023-05-01"}
+            for who, role in (("M1", "maintains"), ("M2", "originates"))
+        ],
+    }  # fmt: skip
+    bank_ = crm.read(banks.write(tmp_path / "extracts", **tables), as_of="2024-02-29", landed=tmp_path / "landed")
+    facts = crm.panel.facts(bank_)
+    found = managers.gathered(bank_, crm.panel.books(facts, bank_), facts)
+    assert found.managers.rows() == [
+        ("M1", "B1", "small", "senior", D(2024, 2, 10)),
+        ("M2", None, None, "junior", None),
+    ]
+    assert found.loans.select("month", "owed", "overdue_days").rows() == [
+        (D(2024, 1, 31), 69_900, 26), (D(2024, 2, 29), 69_800, 55)
+    ]  # fmt: skip
+    assert found.cards.select("month", "average").rows() == [(D(2024, 1, 31), 3_100), (D(2024, 2, 29), 3_100)]
+    names = dict(bank_.table("customers").select("customer_id", "customer_no").collect().rows())
+    held = found.accounts.select("customer_id", "line", "closed_on").rows()
+    assert sorted((names[who], line) for who, line, _ in held) == [
+        ("C1", "deposits"), ("C1", "loans"), ("C2", "cards"), ("C2", "deposits")
+    ]  # fmt: skip
+    assert found.brought.drop_nulls("manager_id")["manager_id"].to_list() == ["M2"]
+    assert found.identified["kyc_due_on"].drop_nulls().to_list() == [D(2024, 6, 30)]
+    assert (found.surveys, found.contacts, found.targets) == (None, None, None)
+    table = managers.assessed(found, "month")
+    assert of(table, "overdue_1", "value") == [("M1", 1, 1), ("M1", 2, 0)]
+    assert of(table, "overdue_2", "value") == [("M1", 1, 0), ("M1", 2, 1)]
+    assert of(table, "loans_average", "value", "base") == [("M1", 1, 69_900, None), ("M1", 2, 69_897, 69_900)]
+    assert of(table, "new_loans", "value") == [("M1", 1, -100), ("M1", 2, -100)]
+    early = crm.read(tmp_path / "extracts", as_of="2024-02-15", landed=tmp_path / "landed")
+    known_then = managers.gathered(early, crm.panel.books(facts, bank_), facts)
+    assert known_then.managers["grade"].to_list() == [None, None]
+    assert known_then.identified is None

@@ -31,26 +31,28 @@ BARS = ["opening", "new", "net_new_money", "handed_in", "interest", "valuation",
 @pytest.mark.parametrize(
     ("assignments", "expected"),
     [
-        # the larger share goes first and has what the other branch would have had
-        ([m("M1", share="0.6"), m("M4", share="0.4")], [("M1", WHOLE)]),
-        ([m("M1", share="0.4"), m("M4", share="0.4")], [("M1", WHOLE * 8 // 10), (None, WHOLE * 2 // 10)]),
+        # who has the larger share has what the other branch would have had
+        ([m("M1"), m("M4")], [("M1", WHOLE)]),
+        ([m("M1", share="0.6"), m("M4", share="0.7")], [("M4", WHOLE)]),
         (
-            [m("M1", share="0.3"), m("M3", share="0.3"), m("M4", share="0.4")],
-            [("M4", WHOLE)],
+            [m("M1", share="0.5"), m("M3", share="0.3"), m("M4", share="0.4")],
+            [("M1", WHOLE * 9 // 10), ("M3", WHOLE // 10)],
         ),
+        # what two branches have agreed on is as agreed
+        ([m("M1", share="0.6"), m("M4", share="0.4")], [("M1", WHOLE * 6 // 10), ("M4", WHOLE * 4 // 10)]),
         # two of one branch share it, as they agreed
         ([m("M1", share="0.6"), m("M3", share="0.4")], [("M1", WHOLE * 6 // 10), ("M3", WHOLE * 4 // 10)]),
         # a nearer scope goes before a farther one, whatever the branch
         ([m("M1"), m("M4", scope="line", **DEPOSITS)], [("M4", WHOLE)]),
     ],
 )
-def test_a_customer_of_two_branches_is_one_branchs(tmp_path, assignments, expected):
+def test_a_customer_whom_two_branches_claim_is_one_branchs(tmp_path, assignments, expected):
     found = rows(bank_of(tmp_path, assignments, **BRANCHES), "manager_id", "balance_days")
     assert [row for row in found if row[1]] == expected
 
 
 def test_where_the_bank_says_so_it_is_theirs_who_came_earlier(tmp_path):
-    given_ = [m("M1", "2023-06-01", share="0.6"), m("M4", "2023-05-01", share="0.4")]
+    given_ = [m("M1", "2023-06-01", share="0.6"), m("M4", "2023-05-01", share="0.5")]
     extracts = bank_of(tmp_path, given_, **BRANCHES)
     (tmp_path / "extracts" / "policy.toml").write_text('[managing]\ntwo_branches = "earlier"\n', "utf-8")
     bank = crm.read(tmp_path / "extracts", as_of=extracts.as_of, landed=tmp_path / "landed")
@@ -220,7 +222,7 @@ def test_a_manager_without_customers_is_found_and_each_finding_is_counted_with_i
          "The larger share counts first, then the lower manager_id, up to one."),
         ("two branches", 1, 1, "customer 7, M1, 2024-01-01 on",
          "It is theirs who has the larger share, with what those of the other branches have."),
-        ("no customers", 1, 1, "manager, M5, 2024-12-31 on", "The manager is not assessed."),
+        ("no customers", 1, 0, "manager, M5, 2024-12-31 on", "The manager is not assessed."),
     ]  # fmt: skip
 
 

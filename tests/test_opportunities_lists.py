@@ -41,7 +41,7 @@ def test_a_list_of_offers_is_judged_by_what_was_opened(offered):
     mart = snapshot.open(folder)
     opened = [(who.head(80), date(2025, 8, 1)), (who.tail(20), date(2025, 11, 1)), (who.tail(30), DAY)]
     rows = [pl.DataFrame({"customer_id": some, "product_id": "D13", "opened_on": on}) for some, on in opened]
-    changed(mart.folder / "accounts.parquet", pl.concat(rows))
+    changed(mart.folder / "holdings.parquet", pl.concat(rows))
     row = Tables(mart).judged(1).verdicts.row(0, named=True)
     assert (row["outcome"], row["verdict"]) == ("response", "better")
     assert row["of_offered"] == pytest.approx(80 / len(who))  # neither on the day of issue nor after the read-out

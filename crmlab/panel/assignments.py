@@ -15,8 +15,8 @@ def keepers(bank: Bank, on: date) -> pl.DataFrame:
     """The manager who maintains each customer on a day; a customer without one is branch-public and absent.
 
     An assignment of the customer as a whole goes before one of a line and that before one of an account; among several
-    the larger share goes first, then the lower manager_id; of managers in two branches ``managing.two_branches`` says
-    who goes first.
+    the larger share goes first, then the lower manager_id; where two branches claim more than the whole,
+    ``managing.two_branches`` says who goes first.
 
     Returns
     -------
@@ -111,12 +111,15 @@ def foremost(rows: pl.DataFrame, by: list[str], two_branches: str) -> pl.DataFra
     by
         What one group is; all its rows hold on the same day.
     two_branches
-        ``managing.two_branches``: "earlier" lets who came earlier go first where two branches look after one customer.
+        ``managing.two_branches``: "earlier" lets who came earlier go first where two branches claim more than
+        the whole customer.
     """
     order = ["nearness", "share", "manager_id"]
     descending = [False, True, False]
     if two_branches == "earlier":
-        is_clash = pl.col("branch_id").drop_nulls().n_unique().over(*by, "nearness") > 1
+        whole, group = pl.col("nearness") == NEAREST["customer"], (*by, "nearness")
+        branches, share = pl.col("branch_id").drop_nulls().n_unique(), pl.col("share").sum()
+        is_clash = whole & (branches.over(group) > 1) & (share.over(group) > MILLION)
         rows = rows.with_columns(came_on=pl.when(is_clash).then("from_on"))
         order, descending = ["nearness", "came_on", *order[1:]], [False, False, *descending[1:]]
     firsts = rows.sort(*by, *order, descending=[False] * len(by) + descending)

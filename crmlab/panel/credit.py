@@ -64,11 +64,11 @@ def credit(bank: Bank, role: str = "maintains") -> Credit:
 def credited(rows: pl.DataFrame, pairs: pl.DataFrame, credit: Credit, month: date, money: list[str]) -> pl.DataFrame:
     """Rows with the number of the manager they count for, those of several managers split by their shares.
 
-    The nearest scope counts: account over line over customer. Of managers in two branches one goes first
-    (``managing.two_branches``: the larger share, or who came earlier; then the lower manager_id), and what those of
-    other branches have is theirs. Shares that do not reach one leave the rest to the branch; of shares beyond one the
-    larger counts first, then the lower manager_id, or each in proportion (``managing.shares_over_one``). Money is split
-    by largest remainder; what is not money goes to the first manager.
+    The nearest scope counts: account over line over customer. Where managers of two branches claim more than the whole,
+    one goes first (``managing.two_branches``: the larger share, or who came earlier; then the lower manager_id), and
+    what those of other branches have is theirs. Shares that do not reach one leave the rest to the branch; of shares
+    beyond one the larger counts first, then the lower manager_id, or each in proportion (``managing.shares_over_one``).
+    Money is split by largest remainder; what is not money goes to the first manager.
 
     Parameters
     ----------
@@ -155,19 +155,20 @@ def _by_assignment(rows: pl.DataFrame, assignments: pl.DataFrame, money: list[st
 
 
 def _of_one_branch(held: pl.DataFrame, two_branches: str) -> pl.DataFrame:
-    """Assignments of one branch alone; whoever goes first has what those of other branches would have had."""
+    """Where two branches claim more than the whole, one of them alone: who goes first has what the others would have.
+
+    Shares that reach one at most are as agreed, whatever the branches.
+    """
     if two_branches == "earlier":
         held = held.sort("#", "from_on", "share", "manager", descending=[False, False, True, False])
     # A manager without a branch is of none, and at odds with nobody.
     branch = pl.col("branch").drop_nulls().first().over("#")
-    is_other = (pl.col("branch") != branch).fill_null(False)
+    is_clash = pl.col("share").sum().over("#") > MILLION
     is_first = (pl.col("branch") == branch).fill_null(False) & (pl.col("branch").cum_count().over("#") == 1)
+    freed = pl.col("share").filter("is_other").sum().over("#")
     return (
-        held.with_columns(is_other=is_other, is_first=is_first)
-        .with_columns(
-            share=pl.col("share")
-            + pl.when("is_first").then(pl.col("share").filter("is_other").sum().over("#")).otherwise(0)
-        )
+        held.with_columns(is_other=is_clash & (pl.col("branch") != branch).fill_null(False), is_first=is_first)
+        .with_columns(share=pl.col("share") + pl.when("is_first").then(freed).otherwise(0))
         .filter(~pl.col("is_other"))
         .with_columns(pl.col("share").clip(upper_bound=MILLION))
         .sort("#", "share", "manager", descending=[False, True, False])

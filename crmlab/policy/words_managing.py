@@ -46,7 +46,7 @@ def _managing(policy: Policy) -> list[str]:
     return [
         f"For {counted(rule.protection_days, 'day')} after a handover, what the customer takes along is the loss of "
         "who handed over.",
-        f"A customer of managers in two branches is theirs who {TWO_BRANCHES[rule.two_branches]}.",
+        f"A customer of whom two branches claim more than the whole is theirs who {TWO_BRANCHES[rule.two_branches]}.",
         f"Where shares add up to more than one, {SHARES_OVER_ONE[rule.shares_over_one]}.",
         f"A new card counts with a monthly average balance of at least {minor(policy, rule.effective_card)}.",
     ]

@@ -18,10 +18,11 @@ RULES = {
     "assigned twice": "It counts once, with the larger share.",
     "shares over one": "",  # as the policy says
     "shares below one": "The rest is the branch's.",
-    "two branches": "",  # as the policy says
+    "two branches": "",  # as agreed, or as the policy says
     "gap": "On these days the customer is the branch's.",
     "no customers": "The manager is not assessed.",
 }
+AGREED = "The shares are as agreed."
 WHO = {
     "larger share": "It is theirs who has the larger share, with what those of the other branches have.",
     "earlier": "It is theirs who came earlier, with what those of the other branches have.",
@@ -117,17 +118,17 @@ def findings(
     found = {
         "ends before it starts": rows.filter(upside_down),
         "after the last day": late,
-        **_by_day(held, as_of),
+        **_by_day(held, as_of, WHO[rules.two_branches]),
         "gap": _gaps(held, as_of),
         "no customers": _idle(held, managers, as_of),
     }
-    settled = RULES | {"two branches": WHO[rules.two_branches], "shares over one": OVER[rules.shares_over_one]}
+    settled = RULES | {"shares over one": OVER[rules.shares_over_one]}
     told = [_told(frame, name, settled[name]) for name, frame in found.items()]
     return pl.concat(told).sort("finding", "role", "scope", "from_on", "object", "manager_id", nulls_last=True)
 
 
 def summary(findings: pl.DataFrame) -> pl.DataFrame:
-    """How many of each finding there are, and which is first.
+    """How many of each finding and rule there are, and which is first.
 
     Parameters
     ----------
@@ -151,9 +152,10 @@ def summary(findings: pl.DataFrame) -> pl.DataFrame:
         ", {}{}", pl.col("from_on").cast(pl.String), pl.concat_str(pl.lit(" to "), "to_on").fill_null(" on")
     )
     first = pl.concat_str(pl.concat_str("scope", pl.lit(" "), "object").fill_null("manager"), who.fill_null(""), days)
-    return findings.group_by("finding", maintain_order=True).agg(
-        n=pl.len(), n_customers=pl.col("customer_id").n_unique(), first=first.first(), rule=pl.col("rule").first()
+    told = findings.group_by("finding", "rule", maintain_order=True).agg(
+        n=pl.len(), n_customers=pl.col("customer_id").drop_nulls().n_unique(), first=first.first()
     )
+    return told.select("finding", "n", "n_customers", "first", "rule")
 
 
 def kept_on(keeping: pl.DataFrame, rows: pl.DataFrame, on: str) -> pl.DataFrame:
@@ -250,7 +252,7 @@ def _objects(assignments: pl.DataFrame, accounts: pl.DataFrame, managers: pl.Dat
     )  # fmt: skip
 
 
-def _by_day(held: pl.DataFrame, as_of: date) -> dict[str, pl.DataFrame]:
+def _by_day(held: pl.DataFrame, as_of: date, two_branches: str) -> dict[str, pl.DataFrame]:
     """What is wrong with those who have the same thing on the same day, a row an object."""
     cut = stretches(held, OBJECT).filter(pl.col("starts_on") <= as_of)
     # Of one who is assigned twice the larger share counts, as the panel has it.
@@ -271,11 +273,15 @@ def _by_day(held: pl.DataFrame, as_of: date) -> dict[str, pl.DataFrame]:
         share=pl.lit(None, pl.Int64),
     )
     share, whose = pl.col("share"), pl.col("scope") != "branch"
+    both = days.filter(pl.col("n_branches") > 1, whose)
     return {
         "assigned twice": _stretched(again),
         "shares over one": _stretched(days.filter(share > MILLION, whose)),
         "shares below one": _stretched(days.filter(share < MILLION, whose)),
-        "two branches": _stretched(days.filter(pl.col("n_branches") > 1, whose).with_columns(share=None)),
+        "two branches": pl.concat(
+            _stretched(both.filter(some)).with_columns(rule=pl.lit(rule))
+            for some, rule in ((share > MILLION, two_branches), (share <= MILLION, AGREED))
+        ),
     }
 
 
@@ -320,7 +326,7 @@ def _idle(held: pl.DataFrame, managers: pl.DataFrame, as_of: date) -> pl.DataFra
 
 def _told(frame: pl.DataFrame, finding: str, rule: str) -> pl.DataFrame:
     about = {"finding": finding, "rule": rule}
-    known = frame.with_columns(pl.lit(value).alias(name) for name, value in about.items())
+    known = frame.with_columns(pl.lit(value).alias(name) for name, value in about.items() if name not in frame.columns)
     lacking = [pl.lit(None, dtype).alias(name) for name, dtype in FINDINGS.items() if name not in known.columns]
     told = known.with_columns(lacking).select(pl.col(name).cast(dtype) for name, dtype in FINDINGS.items())
     of_shares = pl.col("finding").cast(pl.String).is_in(["shares over one", "shares below one"])
