@@ -235,15 +235,15 @@ def share(value: float | None, signed: bool = False) -> str:
     return f"{_signed(f'{value * 100:+,.{figures}f}') if signed else f'{value * 100:.1f}'} %"
 
 
-def difference(value: float | None) -> str:
-    """A change of a rate that is no share, two digits.
+def difference(value: float | None, figures: int = 2) -> str:
+    """A change of what is no share, two digits unless said otherwise.
 
     Examples
     --------
-    >>> difference(0.024), difference(-0.5)
-    ('+0.02', '−0.50')
+    >>> difference(0.024), difference(-0.5), difference(0.0, 1)
+    ('+0.02', '−0.50', '0.0')
     """
-    return "–" if value is None else _signed(f"{value:+.2f}")
+    return "–" if value is None else _signed(f"{value:+.{figures}f}")
 
 
 def points(value: float | None) -> str:

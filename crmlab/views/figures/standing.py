@@ -8,6 +8,7 @@ from crmlab.views.words import named, word
 
 HEIGHT = 430
 ROW, ROOM = 22, 70
+LEAST_ROWS = 5  # that a figure has room for, or a single bar fills it
 COLOURS = {
     "clearly above": theme.UP, "clearly below": theme.DOWN, "watch": "#8c6bb1", "as expected": theme.INK,
     "too few to say": theme.FAINT,
@@ -56,6 +57,7 @@ def funnel(frame: pl.DataFrame, chosen: str, axis: str, percent: bool, nothing: 
         xaxis={"title": theme.title(word("managers.axis_customers")), "rangemode": "tozero"},
         yaxis={"title": theme.title(axis), "tickformat": "+.1~%" if percent else "+,~s", **theme.ZERO},
         showlegend=True,
+        legend={"font": {"size": 11}, "entrywidth": 0},
     )
 
 
@@ -111,7 +113,7 @@ def points(frame: pl.DataFrame, nothing: str) -> go.Figure:
         {
             "type": "bar", "orientation": "h", "x": part["points"].to_list(), "y": part["rule"].to_list(),
             "name": named("side", side), "marker": {"color": shades[side]}, "customdata": part["place"].to_list(),
-            "text": [f"{one:+.1f}".replace("-", "−") for one in part["points"]], "textposition": "outside",
+            "text": [theme.difference(one, 1) for one in part["points"]], "textposition": "outside",
             "cliponaxis": False, "hovertext": part["sentence"].to_list(), "hoverinfo": "text",
         }
         for side in shades
@@ -122,7 +124,7 @@ def points(frame: pl.DataFrame, nothing: str) -> go.Figure:
         bars,
         barmode="overlay",
         bargap=0.25,
-        xaxis={**theme.ZERO, "title": theme.title(word("managers.axis_points"))},
+        xaxis={**theme.ZERO, "title": theme.title(word("managers.axis_points")), "range": _room(rows["points"])},
         yaxis={"categoryorder": "array", "categoryarray": rows["rule"].to_list(), "showgrid": False},
         showlegend=True,
     )
@@ -160,9 +162,21 @@ def contacts(frame: pl.DataFrame, nothing: str) -> go.Figure:
         barmode="stack",
         bargap=0.3,
         xaxis={"rangemode": "tozero", "showgrid": True, "gridcolor": theme.RULE},
-        yaxis={"tickvals": place, "ticktext": names, "range": [-0.7, rows.height - 0.3], "showgrid": False},
+        yaxis={
+            "tickvals": place,
+            "ticktext": names,
+            "range": [min(rows.height - LEAST_ROWS, 0) - 0.7, rows.height - 0.3],
+            "showgrid": False,
+        },
         showlegend=True,
     )
+
+
+def _room(points: pl.Series) -> list[float]:
+    """From the least to the most, with room for what is written beside a bar."""
+    low, high = min(points.min(), 0), max(points.max(), 0)
+    aside = max(high - low, 1) * 0.16
+    return [low - aside if low < 0 else 0, high + aside]
 
 
 def _limits(frame: pl.DataFrame, name: str, width: int, colour: str) -> dict:

@@ -38,20 +38,20 @@ def show(chosen: dict[str, ipywidgets.Dropdown], manager: str) -> None:
 
 def rules(tables: Tables) -> dict[str, ipywidgets.Widget]:
     """A card, one of its rules, and how much of its points and of its target there should be, in per cent of today."""
-    card = choice("managers.card", [(one.name, one.name) for one in tables.cards])
-    rule = choice("managers.rule", [])
+    names = [one.name for one in tables.cards]
+    card = choice("managers.card", [(one, one) for one in sorted(names, key=tables.most_used)])
 
-    def offer(_: object = None) -> None:
-        rule.options = [one.name for of in tables.cards if of.name == card.value for one in of.rules]
+    def offered() -> list[str]:
+        return [one.name for of in tables.cards if of.name == card.value for one in of.rules]
 
-    offer()
+    rule = ipywidgets.Dropdown(description=word("managers.rule"), options=offered()).add_class("crmlab-choice")
     made = {"card": card, "rule": rule, "part": _slider("managers.part", PARTS)}
     made["target"] = _slider("managers.target", TARGETS)
 
     def back(_: object) -> None:
         made["part"].value = made["target"].value = AS_IT_IS
 
-    card.observe(offer, "value")
+    card.observe(lambda _: setattr(rule, "options", offered()), "value")
     rule.observe(back, "value")
     return made
 

@@ -78,7 +78,7 @@ def proposed(tables: Tables, solving: Solving, solved: int) -> pl.DataFrame:
              for end in ("from", "to")}  # fmt: skip
     return rows.join(who, on="customer_id", how="left", maintain_order="left").sort("to_id", "customer_no").select(
         "customer_no", "name", "kind", "from_id", "to_id", **names, contribution="contribution",
-        n_contacts_due="contacts", why_them="reason",
+        n_contacts_due="contacts", why_them=_named(tables, "reason"),
     )  # fmt: skip
 
 
@@ -98,6 +98,11 @@ def loads(tables: Tables, solving: Solving, solved: int) -> str:
             for one in ("manager", "branch", "received", "before", "after", "load_before", "load_after")]  # fmt: skip
     who = word("managers.dealt", name=escape(tables.manager(found.leaving)))
     return f'<p class="crmlab-reading"><b>{who}</b> {escape(found.sentence)}</p>{small_table(head, rows, "ttnnnnn")}'
+
+
+def _named(tables: Tables, column: str) -> pl.Expr:
+    """Managers by their names where a sentence of the solver has their numbers."""
+    return pl.col(column).str.replace_many(dict(sorted(tables.managers.items(), key=lambda one: -len(one[0]))))
 
 
 def _progress(tables: Tables, solving: Solving) -> str:

@@ -21,7 +21,7 @@ LASTING = {"lasting": "long_run", "lower": "lower", "upper": "upper"}
 def funnel(tables: Tables, measure: str | None, branch: str = ALL, manager: str = ALL) -> go.Figure:
     """Every manager between the limits of their own book."""
     rows = differences(tables, measure, branch)
-    axis = word("managers.axis_away", measure=named("measure", measure or ""), unit=_unit(tables, measure))
+    axis = word("managers.axis_away", unit=_unit(tables, rows))
     return standing.funnel(rows, manager, axis, _is_rate(rows), nothing(tables, "fairness"))
 
 
@@ -156,8 +156,10 @@ def _is_rate(rows: pl.DataFrame) -> bool:
     return bool(rows.height and rows["kind"][0] == "rate")
 
 
-def _unit(tables: Tables, measure: str | None) -> str:
-    return tables.mart.base_currency if MEASURES.get(measure) == MONEY else word("managers.points_of_rate")
+def _unit(tables: Tables, rows: pl.DataFrame) -> str:
+    if _is_rate(rows):
+        return word("managers.points_of_rate")
+    return word("managers.unit_money", currency=tables.mart.base_currency)
 
 
 def _told(tables: Tables, row: dict) -> str:

@@ -12,19 +12,19 @@ from crmlab.views.words import named, word
 
 SIZE = 8  # rows of a list
 PEERS = [
-    Column("manager_id"), Column("manager"), Column("branch"), Column("n_customers", "count"),
+    Column("manager"), Column("branch"), Column("n_customers", "count"),
     Column("manager_verdict", "named"), Column("lasting_told"), Column("rank_told"), Column("points_told"),
     Column("line_reached", "named"), Column("amount_pay", "money"),
 ]  # fmt: skip
 BOOKS = [
-    Column("manager_id"), Column("manager"), Column("branch"), Column("n_customers", "count"),
+    Column("manager"), Column("branch"), Column("n_customers", "count"),
     Column("amount_opening", "money"), Column("amount_new", "change"), Column("amount_net", "change"),
     Column("amount_lost", "change"), Column("amount_handed_in", "change"), Column("amount_handed_out", "change"),
     Column("amount_interest", "change"), Column("amount_valuation", "change"), Column("amount_fx", "change"),
     Column("amount_closing", "money"),
 ]  # fmt: skip
 MOVERS = [
-    Column("manager_id"), Column("manager"), Column("branch"), Column("points_before"), Column("points_after"),
+    Column("manager"), Column("branch"), Column("points_before"), Column("points_after"),
     Column("points_change"), Column("line_before", "named"), Column("line_after", "named"),
     Column("amount_pay_before", "money"), Column("amount_pay_after", "money"), Column("amount_pay_change", "change"),
 ]  # fmt: skip
@@ -53,7 +53,7 @@ def peers(tables: Tables, measure: str | None, branch: str = ALL) -> pl.DataFram
     """
     rows = differences(tables, measure, branch)
     if not rows.height:
-        return pl.DataFrame(schema=dict.fromkeys((one.name for one in PEERS), pl.String))
+        return pl.DataFrame(schema=dict.fromkeys(("manager_id", *(one.name for one in PEERS)), pl.String))
     is_rate = rows["kind"][0] == "rate"
     last = pl.col("period") == pl.col("period").max().over("manager_id")
     totals = tables.page("totals")
@@ -80,7 +80,7 @@ def books(tables: Tables, branch: str = ALL) -> pl.DataFrame:
     """The bridge of every manager's book, and of what is nobody's in a branch."""
     rows = tables.page("book_bridges", branch=branch)
     if not rows.height:
-        return pl.DataFrame(schema=dict.fromkeys((one.name for one in BOOKS), pl.String))
+        return pl.DataFrame(schema=dict.fromkeys(("manager_id", *(one.name for one in BOOKS)), pl.String))
     rows = tables.named(rows.filter(pl.col("level") == "manager"))
     return rows.sort("branch", "manager_id", nulls_last=True).select(
         "manager_id", pl.col("manager").fill_null(word("filter.public")), "branch", "n_customers",
@@ -126,6 +126,7 @@ def findings(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFr
     )  # fmt: skip
 
 
+KEYS = dict.fromkeys(("peers", "books", "movers"), "manager_id") | dict.fromkeys(("due", "recut"), "customer_no")
 MADE = {"peers": (peers, PEERS), "books": (books, BOOKS), "movers": (movers, MOVERS), "due": (due, DUE),
         "findings": (findings, FINDINGS), "recut": (None, RECUT)}  # fmt: skip
 
@@ -142,7 +143,7 @@ def listed(
     shown = table(
         lambda asked: made(tables, **asked),
         columns,
-        key=columns[0].name if opened else None,
+        key=KEYS.get(name),
         search=[column.name for column in columns if column.form in ("text", "prose")],
         file=word(f"managers.{name}_file"),
         digits=tables.mart.minor_digits,

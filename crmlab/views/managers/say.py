@@ -97,7 +97,7 @@ def traced(tables: Tables, manager: str = ALL, clicked: list | None = None) -> s
     chosen = rows.filter(pl.col("place") == clicked[0]) if clicked else rows.clear()
     if chosen.height:
         return _behind(tables, chosen.row(0, named=True))
-    sentences = [(escape(row["sentence"]), f"{row['points']:+.1f}".replace("-", "−"))
+    sentences = [(escape(row["sentence"]), theme.difference(row["points"], 1))
                  for row in rows.iter_rows(named=True)]  # fmt: skip
     sentences.append((f"<b>{word('managers.sum')}</b>", f"<b>{rows['points'].sum():.1f}</b>"))
     return small_table((word("managers.how"), word("managers.points")), sentences, "tn")
@@ -214,7 +214,7 @@ def _behind(tables: Tables, row: dict) -> str:
     told += [(word(f"managers.{name}_was"), amount(name)) for name in ("target", "base") if row[name] is not None]
     told += [(word("managers.score_was"), _points(row["score"]))] if row["score"] is not None else []
     told += [(word("managers.steps_was"), theme.whole(row["steps"]))] if row["steps"] is not None else []
-    told.append((word("managers.points"), f"{row['points']:+.1f}".replace("-", "−")))
+    told.append((word("managers.points"), theme.difference(row["points"], 1)))
     head = (named("measure", row["measure"] or ""), "")
     return f'<p class="crmlab-verdict">{escape(row["sentence"])}</p>{small_table(head, told, "tn")}'
 

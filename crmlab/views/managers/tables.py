@@ -62,11 +62,10 @@ class Tables:
         found = self.page("fairness", branch=branch)
         return found.filter(pl.col("measure") == measure) if found.width else found
 
-    def card(self, manager: str) -> Scorecard | None:
-        """The scorecard of a manager's last period; none where nobody scored them."""
-        found = self.page("totals").filter(pl.col("manager_id") == manager)
-        name = found.sort("period")["card"][-1] if found.height else None
-        return next((card for card in self.cards if card.name == name), None)
+    def most_used(self, card: str) -> int:
+        """Where a card comes among others by how many are scored with it: less is more."""
+        found = self.page("totals")
+        return -found.filter(pl.col("card") == card)["manager_id"].n_unique() if found.width else 0
 
     def _now(self) -> pl.DataFrame:
         """What is scored of everybody's last period."""

@@ -11,7 +11,7 @@ from crmlab.mart.snapshot import Mart
 from crmlab.views.managers import controls, dealing, draw, say
 from crmlab.views.managers.listed import listed
 from crmlab.views.managers.tables import Tables
-from crmlab.views.parts import Reader, block, button, panel
+from crmlab.views.parts import Reader, block, button, panel, sentence
 from crmlab.views.sight import Asked, Sight, later
 from crmlab.views.solving import Solving
 from crmlab.views.widgets import follow, live
@@ -41,11 +41,11 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         block("crmlab-filters", *shown.chosen.values(), live(partial(say.count, tables), **shown.of("branch"))),
         later(900, partial(_fair, shown), is_seen=True),
         later(420, partial(_peers, shown)),
-        later(900, partial(_books, shown)),
-        later(620, partial(_scorecard, shown)),
-        later(560, partial(_what_if, shown)),
-        later(900, partial(_plan, shown)),
-        later(900, partial(_leaving, shown)),
+        later(880, partial(_books, shown)),
+        later(180, partial(_scorecard, shown)),
+        later(280, partial(_what_if, shown)),
+        later(520, partial(_plan, shown)),
+        later(520, partial(_leaving, shown)),
     )
 
 
@@ -88,6 +88,8 @@ def _scorecard(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
 
 
 def _what_if(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
+    if shown.tables.now().is_empty():
+        return [_titled(shown, "movers", sentence(shown.tables.without.get("scores") or word("managers.none_here")))]
     rules = controls.rules(shown.tables)
     rows = _rows(shown, "movers", sight, partial(controls.show, shown.chosen), **rules)
     pickers = block("crmlab-pickers", *rules.values())

@@ -29,12 +29,13 @@ EN = {
     "managers.lasting_note": "The difference drawn to expected, the more the less is known, with its 95 % interval; "
     "the peer group of the manager chosen. Of many, the two ends.",
     "managers.axis_customers": "Customers compared",
-    "managers.axis_away": "{measure}: difference a customer, {unit}",
-    "managers.points_of_rate": "percentage points",
+    "managers.axis_away": "Above expected, {unit}",
+    "managers.points_of_rate": "share of cases",
     "managers.watch": "95 % (watch)",
     "managers.limit": "99.8 %",
     "managers.hover": "<b>{manager}</b>, {branch}: {verdict}<br>{n} customers compared; {away} {each} "
     "against expected. About {lasting} will last ({lower} to {upper}).",
+    "managers.unit_money": "{currency} a customer",
     "managers.each_rate": "of cases",
     "managers.each_amount": "{currency} a customer",
     "managers.hover_few": "<b>{manager}</b>, {branch}: {verdict}<br>{n} customers compared. Nothing can be said: "

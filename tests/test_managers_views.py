@@ -1,0 +1,314 @@
+"""The page `managers` without a browser: what it lists, draws, says, and what moves when a rule does."""
+
+import time
+
+import ipywidgets
+import polars as pl
+import pytest
+
+from crmlab.mart import snapshot
+from crmlab.measures.managers.bridging import BARS
+from crmlab.policy import load
+from crmlab.views import theme
+from crmlab.views.managers import controls, dealing, draw, listed, say
+from crmlab.views.managers.tables import Tables, changed
+from crmlab.views.pages import managers
+from crmlab.views.parts import Reader
+from crmlab.views.sight import Sight
+from crmlab.views.widgets import download
+from crmlab.views.words import WORDS, word
+from tests.managers_mart import FEW, LEAVER, POOR, RICH, WHY, written
+
+AS_IT_IS = (100, 100)
+RULES = [("Managers", "Deposits", 150, 100), ("Managers", "Net new money", 100, 80),
+         ("Managers", "Complaints", 200, 100), ("Associates", "Contacts on schedule", 0, 100)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def mart(tmp_path_factory):
+    return snapshot.open(written(tmp_path_factory.mktemp("drawn") / "mart"))
+
+
+@pytest.fixture(scope="module")
+def tables(mart):
+    return Tables(mart)
+
+
+@pytest.fixture(scope="module")
+def untold(tmp_path_factory):
+    """The tables of a bank of which nothing can be told."""
+    return Tables(snapshot.open(written(tmp_path_factory.mktemp("untold") / "mart", is_told=False)))
+
+
+def test_the_rules_are_the_same_after_they_were_written_down(tables):
+    assert tables.cards == load().scorecards
+    assert tables.plans == load().pay
+
+
+def test_the_finding_counts_every_manager_once(tables):
+    told = say.finding(tables, "retention")
+    assert "Retention, 24 managers: <b>1</b> clearly above" in told
+    assert "<b>1</b> clearly below, 21 as expected, 1 of whom" in told
+    assert "Above: Manager 0." in told
+    assert "Below: Manager 1." in told
+    assert "Achievement follows the starting book" in told
+    assert "Retention, 12 managers" in say.finding(tables, "retention", "B1")
+
+
+def test_a_book_that_grew_by_what_was_handed_in_alone_is_no_growth_of_its_manager(tables):
+    told = say.bridged(tables, manager=RICH)
+    assert "Own: <b>CNY −2.00 m</b>" in told
+    assert "Handed over: <b>CNY +50.0 m</b>" in told
+    grew_by_hand = tables.page("book_bridges").filter(
+        pl.col("level") == "manager", pl.col("manager_id").is_not_null(), pl.col("closing") > pl.col("opening"),
+        pl.col("new") + pl.col("net_new_money") - pl.col("lost") <= 0, pl.col("handed_in") > pl.col("handed_out"),
+    )  # fmt: skip
+    assert RICH in grew_by_hand["manager_id"]
+    assert f"{grew_by_hand.height} books grew by nothing but customers handed in" in say.finding(tables, "retention")
+
+
+def test_of_whom_too_little_is_known_nothing_is_said_but_why(tables):
+    told = say.one(tables, "retention", FEW)
+    assert "too few to say" in told
+    assert "fewer than 20" in told
+    assert "rank" not in told
+    row = listed.peers(tables, "retention").filter(pl.col("manager_id") == FEW).row(0, named=True)
+    assert row["rank_told"] is None
+    assert row["lasting_told"] is None
+
+
+def test_no_rank_stands_without_its_interval_and_the_order_is_that_of_names(tables):
+    rows = listed.peers(tables, "retention")
+    known = rows.filter(pl.col("rank_told").is_not_null())
+    assert known.height == 23
+    assert known["rank_told"].str.contains(r"^\d+–\d+$").all()
+    assert rows["manager"].is_sorted()
+    assert "rank" not in rows.columns
+
+
+@pytest.mark.parametrize("measure", ["retention", "net_new_money"])
+def test_differences_are_those_of_the_table(tables, measure):
+    rows = draw.differences(tables, measure).filter(pl.col("manager_id") == RICH).row(0, named=True)
+    size = rows["n"] if measure == "retention" else rows["n_customers"] * 100
+    assert rows["away"] == pytest.approx((rows["observed"] - rows["expected"]) / size)
+    assert rows["limit_upper"] < rows["away"]
+    assert rows["lower"] < rows["lasting"] < rows["away"]
+
+
+def test_a_manager_is_drawn_among_their_peers_and_many_by_their_two_ends(tables):
+    rows = draw.differences(tables, "retention")
+    assert set(draw.peers_of(tables, rows, RICH)["peer_group"]) == {"small"}
+    assert draw.peers_of(tables, rows, "").height == 24
+    many = pl.DataFrame({"lasting": range(100)})
+    assert draw.ends(many)["lasting"].to_list() == [*range(99, 79, -1), *range(19, -1, -1)]
+
+
+def test_every_book_adds_up_and_managers_add_to_branches_and_the_bank(tables):
+    signs = [sign * pl.col(name) for name, sign in BARS.items()]
+    rows = tables.page("book_bridges")
+    assert rows.select((pl.sum_horizontal(signs) == pl.col("closing")).all()).item()
+    listing = listed.books(tables)
+    parts = [name for name in listing.columns if name.startswith("amount_") and name != "amount_closing"]
+    assert listing.select((pl.sum_horizontal(parts) == pl.col("amount_closing")).all()).item()
+    assert listing["amount_closing"].sum() == draw.bars(tables, "bank")["closing"]
+    assert draw.bars(tables, "branch", "", RICH)["branch_id"] == "B1"
+
+
+def test_the_trace_adds_to_the_total_and_every_point_is_explained(tables):
+    rows = draw.trace(tables, RICH)
+    total = tables.page("totals").filter(pl.col("manager_id") == RICH).sort("period")["points"][-1] / 1000
+    assert rows["points"].sum() == pytest.approx(total)
+    told = say.traced(tables, RICH)
+    assert all(sentence.split("→")[0].split("<")[0][:20] in told for sentence in rows["sentence"])
+    assert f"<b>{total:.1f} points</b>" in say.scorecard(tables, RICH)
+
+
+def test_a_click_on_a_rule_shows_its_numbers(tables):
+    row = draw.trace(tables, RICH).filter(pl.col("rule") == "Retention").row(0, named=True)
+    told = say.traced(tables, RICH, [row["place"]])
+    assert row["sentence"].split("→")[0].strip() in told
+    assert f"{row['n_events']} / {row['n']}" in told
+    assert "Deposits" not in told
+
+
+def test_a_rule_that_does_not_change_moves_nobody(tables):
+    for card, rule, *_ in RULES:
+        found = tables.if_so(card, rule, *AS_IT_IS)
+        assert found.people.is_empty()
+        assert found.pay_before == found.pay_after == tables.before()["pay"].sum()
+    assert "Move a control" in say.if_so(tables, "Managers", "Deposits", *AS_IT_IS)
+
+
+def test_points_that_nobody_has_moved_are_those_of_the_mart(tables):
+    last = tables.page("totals").filter(pl.col("period") == pl.col("period").max())
+    both = last.join(tables.before(), on="manager_id", suffix="_again")
+    assert both.height == 24
+    assert both.select((pl.col("points") == pl.col("points_again")).all()).item()
+    assert both.select((pl.col("pay") == pl.col("pay_again")).all()).item()
+
+
+@pytest.mark.parametrize(("card", "rule", "part", "target"), RULES)
+def test_who_moves_is_scored_by_the_card_and_pay_adds_up(tables, card, rule, part, target):
+    found = tables.if_so(card, rule, part, target)
+    moved = found.people.filter(pl.col("points_change") != 0)
+    of_card = tables.before().filter(pl.col("card") == card)["manager_id"]
+    assert moved.height > 0
+    assert set(moved["manager_id"]) <= set(of_card)
+    assert found.pay_after - found.pay_before == found.people["pay_change"].sum()
+    told = say.if_so(tables, card, rule, part, target)
+    assert f"<b>{found.people.height} of 24 managers move</b>" in told
+    assert theme.full(found.pay_after / 100) in told
+    rows = listed.movers(tables, card, rule, part, target)
+    assert rows.height == found.people.height
+    assert rows["amount_pay_change"].sum() == found.pay_after - found.pay_before
+
+
+def test_weights_add_up_to_a_hundred_whatever_the_control_says(tables):
+    card = next(one for one in tables.cards if one.name == "Managers")
+    for part in (0, 55, 200):
+        assert sum(rule.weight or 0 for rule in changed(card, "Deposits", part).rules) == 100_000
+    assert changed(card, "Deposits", 100) == card
+
+
+def test_a_target_that_a_rule_does_not_ask_for_moves_nobody_and_is_said(tables):
+    assert "asks for no target" in say.if_so(tables, "Managers", "Retention", 100, 80)
+
+
+@pytest.mark.parametrize("n", [500])
+def test_what_if_answers_at_once_for_500_managers(tmp_path, n):
+    many = Tables(snapshot.open(written(tmp_path / "mart", n)))
+    many.before()  # made when the part is first seen
+    fastest = min(_seconds(many, part) for part in (50, 60, 70, 80, 90))
+    assert fastest < 0.15
+
+
+def _seconds(tables: Tables, part: int) -> float:
+    started = time.perf_counter()
+    asked = ("Managers", "Deposits", part, 100)
+    say.if_so(tables, *asked)
+    listed.movers(tables, *asked)
+    return time.perf_counter() - started
+
+
+def test_contacts_are_told_beside_what_can_be_made(tables):
+    load_ = draw.load(tables)
+    over = load_.filter(pl.col("n_over") > 0).height
+    told = say.contacts(tables)
+    assert f"<b>{load_['n_overdue'].sum()}</b> customers are overdue" in told
+    assert f"{over} of them have more" in told
+    assert "Of 1 it is not known" in told
+    rows = listed.due(tables)
+    assert rows["days_overdue"].drop_nulls().is_sorted(descending=True)
+    assert rows["days_overdue"].drop_nulls().min() > 0
+    assert listed.due(tables, manager=RICH)["manager"].unique().to_list() == ["Manager 0"]
+
+
+def test_a_book_is_dealt_in_a_process_of_its_own_to_others_with_a_reason_each(tables):
+    solving = dealing.solver()
+    box = dealing.dealing(tables, solving)
+    picker, deal, stop = box.children[0].children
+    assert picker.options[0] == (f"{tables.manager(LEAVER)} (has left)", LEAVER)
+    assert dealing.proposed(tables, solving, 0).is_empty()
+    deal.click()
+    assert stop.disabled is False
+    solving.wait()
+    assert solving.step == "done", solving.why
+    rows = dealing.proposed(tables, solving, 1)
+    mine = tables.mart.page("to_deal").filter(pl.col("manager_id") == LEAVER)
+    assert rows.height == mine.height
+    assert LEAVER not in rows["to_id"]
+    assert rows["why_them"].str.len_chars().min() > 0
+    assert not rows["why_them"].str.contains(r"M\d{3}").any()
+    assert "No re-cut costs less than" in dealing.loads(tables, solving, 1)
+    content, _ = download(rows, "csv", 2)
+    assert content.decode("utf-8-sig").splitlines()[0].endswith("Contacts a year,Why them")
+
+
+def test_a_book_that_cannot_be_dealt_is_said_to_be_so(tables):
+    solving = dealing.solver()
+    box = dealing.dealing(tables, solving)
+    staff = tables.mart.page("receivers").with_columns(n_contacts=pl.lit(0, pl.Int64)).rows(named=True)
+    solving.ask({"leaving": LEAVER, "staff": staff}, tables.mart.page("to_deal"), 1, LEAVER)
+    solving.wait()
+    assert solving.step == "failed"
+    assert "It cannot be dealt." in box.children[1].value
+
+
+def test_what_is_wrong_with_assignments_is_counted_and_listed(tables):
+    assert "<b>3</b> × gap (3 customers)" in say.findings(tables)
+    assert listed.findings(tables)["settled_by"].unique().to_list() == ["On these days the customer is the branch's."]
+    assert word("managers.no_findings") in say.findings(tables, manager="M009")
+
+
+def test_where_nothing_can_be_told_it_is_said_why_and_the_page_stands(untold):
+    assert WHY in say.finding(untold, None)
+    assert WHY in say.scorecard(untold, RICH)
+    assert WHY in say.contacts(untold)
+    assert word("managers.bridge_none") in say.bridged(untold, manager=RICH)
+    assert dealing.leavers(untold) == []
+    for name in ("peers", "books", "due", "findings"):
+        made, columns = listed.MADE[name]
+        rows = made(untold, None) if name == "peers" else made(untold)
+        assert rows.is_empty()
+        assert {one.name for one in columns} <= set(rows.columns)
+    see_all(managers.page(untold.mart))
+
+
+def test_every_figure_draws_and_each_says_when_it_has_nothing(tables, untold):
+    for made in (tables, untold):
+        asked = {"branch": "", "manager": RICH}
+        figures = [
+            draw.funnel(made, "retention", **asked), draw.lasting(made, "net_new_money", **asked),
+            draw.bridge(made, **asked), draw.around(made, **asked), draw.points(made, RICH),
+            draw.contacts(made, **asked),
+        ]  # fmt: skip
+        for figure in figures:
+            assert bool(figure.data) == (made is tables)
+            assert figure.data or figure.layout.annotations
+
+
+def test_all_of_the_page_is_made_and_its_controls_follow_each_other(mart):
+    page = managers.page(mart, Reader())
+    filters = page.children[1]
+    assert len([one for one in filters.children if isinstance(one, ipywidgets.Dropdown)]) == 3
+    see_all(page)
+    branch, manager, _ = filters.children[:3]
+    branch.value = "B1"
+    assert POOR not in [value for _, value in manager.options]
+
+
+def test_a_rule_is_chosen_from_its_card_and_controls_go_back_with_it(tables):
+    made = controls.rules(tables)
+    assert made["card"].value == "Managers"  # most are scored by it
+    assert made["rule"].value == "Deposits"
+    made["part"].value = 150
+    made["rule"].value = "Retention"
+    assert made["part"].value == 100
+    made["card"].value = "Associates"
+    assert made["rule"].value == "Contribution"
+
+
+def test_a_manager_who_is_not_offered_is_not_chosen(tables):
+    chosen = controls.chosen(tables)
+    chosen["branch"].value = "B1"
+    controls.show(chosen, POOR)
+    assert chosen["manager"].value == ""
+    controls.show(chosen, RICH)
+    assert chosen["manager"].value == RICH
+
+
+def test_every_column_and_measure_has_its_words(tables):
+    known = WORDS["en"]
+    columns = {one.name for _, columns in listed.MADE.values() for one in columns}
+    assert {f"column.{one}" for one in columns} <= set(known)
+    assert {f"measure.{rule.measure}" for card in tables.cards for rule in card.rules} <= set(known)
+
+
+def see_all(page: ipywidgets.Box) -> None:
+    """Read down to every part of a page."""
+    parts = [part for part in page.children if isinstance(part, ipywidgets.Box) and part.children]
+    sights = [part.children[0] for part in parts if isinstance(part.children[0], Sight)]
+    assert len(sights) == 7
+    for sight in sights:
+        sight.is_seen = True
+    assert all(len(part.children) > 1 for part in parts)
