@@ -195,7 +195,7 @@ def test_contacts_are_told_beside_what_can_be_made(tables):
     over = load_.filter(pl.col("n_over") > 0).height
     told = say.contacts(tables)
     assert f"<b>{load_['n_overdue'].sum()}</b> customers are overdue" in told
-    assert f"{over} of them have more" in told
+    assert f"of 24 managers {over} have more" in told
     assert "Of 1 it is not known" in told
     rows = listed.due(tables)
     assert rows["days_overdue"].drop_nulls().is_sorted(descending=True)

@@ -39,7 +39,8 @@ PAGES = [
     "trial_calibration", "trial_gains", "trial_lead", "trial_verdict", "maturing", "matured", "win_back", "returned",
     "life_values", "products", "penetration", "products_each", "affinity", "attach_rates", "led_to", "followed",
     "occasions", "taking_products", "taking_rankings", "taking_gains", "taking_verdicts", "taking_choices", "excluded",
-    "next_best", "pairs", "prices", "campaigns_past", "campaigns_by_segment",
+    "next_best", "pairs", "prices", "campaigns_past", "campaigns_by_segment", "assessed", "scores", "totals", "fairness",
+    "target_audit", "book_bridges", "assignment_findings", "due", "duties", "to_deal", "receivers",
 ]  # fmt: skip
 GROUP = ["branch_id", "manager_id", "kind"]
 OLD, NEW = date(2024, 2, 29), date(2024, 3, 31)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.managers.draw import differences
 from crmlab.views.managers.tables import Tables
@@ -13,7 +14,7 @@ from crmlab.views.words import named, word
 SIZE = 8  # rows of a list
 PEERS = [
     Column("manager"), Column("branch"), Column("n_customers", "count"),
-    Column("manager_verdict", "named"), Column("lasting_told"), Column("rank_told"), Column("points_told"),
+    Column("manager_verdict", "named"), Column("lasting_told"), Column("rank_told"), Column("points_told", "count"),
     Column("line_reached", "named"), Column("amount_pay", "money"),
 ]  # fmt: skip
 BOOKS = [
@@ -24,8 +25,8 @@ BOOKS = [
     Column("amount_closing", "money"),
 ]  # fmt: skip
 MOVERS = [
-    Column("manager"), Column("branch"), Column("points_before"), Column("points_after"),
-    Column("points_change"), Column("line_before", "named"), Column("line_after", "named"),
+    Column("manager"), Column("branch"), Column("points_before", "count"), Column("points_after", "count"),
+    Column("points_change", "count"), Column("line_before", "named"), Column("line_after", "named"),
     Column("amount_pay_before", "money"), Column("amount_pay_after", "money"), Column("amount_pay_change", "change"),
 ]  # fmt: skip
 DUE = [
@@ -63,14 +64,13 @@ def peers(tables: Tables, measure: str | None, branch: str = ALL) -> pl.DataFram
         )
         rows = rows.join(scored, on="manager_id", how="left", maintain_order="left")
     else:
-        rows = rows.with_columns(points_told=pl.lit(None, pl.String), line_reached=pl.lit(None, pl.String),
+        rows = rows.with_columns(points_told=pl.lit(None, pl.Float64), line_reached=pl.lit(None, pl.String),
                                  amount_pay=pl.lit(None, pl.Int64))  # fmt: skip
-    digits = 1 if is_rate else 0
-    scale = 100 if is_rate else 1
-    low, mid, high = (_signed(pl.col(one) * scale, digits) for one in ("lower", "lasting", "upper"))
+    lasting = [_interval(row, is_rate) for row in rows.iter_rows(named=True)]
+    rows = rows.with_columns(lasting_told=pl.Series(lasting, dtype=pl.String))
     return rows.sort("manager", "manager_id").select(
         "manager_id", "manager", "branch", "n_customers", manager_verdict="status",
-        lasting_told=pl.when(pl.col("lasting").is_not_null()).then(pl.format("{} ({} to {})", mid, low, high)),
+        lasting_told="lasting_told",
         rank_told=pl.when(pl.col("rank").is_not_null()).then(pl.format("{}–{}", "rank_lower", "rank_upper")),
         points_told="points_told", line_reached="line_reached", amount_pay="amount_pay",
     )  # fmt: skip
@@ -95,7 +95,7 @@ def movers(tables: Tables, card: str, rule: str, part: int, target: int) -> pl.D
     pay = {f"amount_pay_{end}": f"pay_{end}" for end in ("before", "after", "change")}
     return tables.named(people.with_columns(home)).select(
         "manager_id", "manager", "branch", points_before=_points("points_before"), points_after=_points("points_after"),
-        points_change=_signed(pl.col("points_change") / 1000, 1), line_before="line_before", line_after="line_after",
+        points_change=_points("points_change"), line_before="line_before", line_after="line_after",
         **pay,
     )  # fmt: skip
 
@@ -157,12 +157,15 @@ def listed(
 
 
 def _points(name: str) -> pl.Expr:
-    return (pl.col(name) / 1000).round(1).cast(pl.String)
+    return (pl.col(name) / 1000).round(1)
 
 
-def _signed(value: pl.Expr, digits: int) -> pl.Expr:
-    """A difference with its sign, as text."""
-    size = value.abs().round(digits)
-    told = size.cast(pl.String) if digits else size.cast(pl.Int64, strict=False).cast(pl.String)
-    sign = pl.when(size == 0).then(pl.lit("")).when(value < 0).then(pl.lit("−")).otherwise(pl.lit("+"))
-    return sign + told
+def _interval(row: dict, is_rate: bool) -> str | None:
+    """What will last, with its interval; nothing where nothing can be said."""
+    if row["lasting"] is None:
+        return None
+    told = {
+        name: theme.points(row[name]) if is_rate else theme.full(row[name], signed=True)
+        for name in ("lasting", "lower", "upper")
+    }
+    return word("managers.interval", **told)

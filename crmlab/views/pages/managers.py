@@ -39,7 +39,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         "crmlab-page",
         title.add_class("crmlab-title"),
         block("crmlab-filters", *shown.chosen.values(), live(partial(say.count, tables), **shown.of("branch"))),
-        later(900, partial(_fair, shown), is_seen=True),
+        later(720, partial(_fair, shown), is_seen=True),
         later(420, partial(_peers, shown)),
         later(880, partial(_books, shown)),
         later(180, partial(_scorecard, shown)),

@@ -51,6 +51,7 @@ EN = {
     "managers.peers_title": "Everybody, with what is not known of them",
     "managers.peers_note": "In the order of names: ranks are given as the range they could as well be (95 %), of the "
     "measure chosen above; 1 is the highest. Click to choose a manager.",
+    "managers.interval": "{lasting} ({lower} to {upper})",
     "managers.peers_file": "managers",
     "managers.peers_empty": "No manager matches. Widen the branch or clear the search.",
     "column.manager_verdict": "Given the book",
@@ -74,7 +75,7 @@ EN = {
     "managers.bridged": "{who}: {change} in the year. Own: <b>{own}</b> (new customers {new}, net new money "
     "{net_new_money}, lost {lost}). Handed over: <b>{handed}</b> ({handed_in} in, {handed_out} out). Interest "
     "{interest}.",
-    "managers.bar_new": "New<br>customers",
+    "managers.bar_new": "New",
     "managers.bar_net_new_money": "Net new<br>money",
     "managers.bar_lost": "Lost",
     "managers.bar_handed_in": "Handed<br>in",
@@ -154,7 +155,7 @@ EN = {
     "managers.due_empty": "Nobody is due here. Widen the filters or clear the search.",
     "managers.no_duty": "No contact is due.",
     "managers.due_told": "<b>{n_overdue}</b> customers are overdue for a contact. {n_needed} contacts are still to be "
-    "made this month by {n} managers; {over} of them have more to make than they can.",
+    "made this month; of {n} managers {over} have more to make than they can.",
     "managers.no_capacity": "Of {n} it is not known how many they can make.",
     "managers.first_rows": "The figure shows the {n} with most of it.",
     "managers.n_made": "Made this month",
