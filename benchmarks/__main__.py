@@ -27,7 +27,7 @@ NEXT = {
     "scored_offers": (1, SIZES[1]), "fitted_offers": (1, FITTED), "tried_offers": (1, FITTED),
     "settled": (3, SIZES[0]), "sketched": (3, SIZES[0]),
 }  # fmt: skip
-EARNED = ("bare_contribution", "contribution", "bare_bridge", "bridge", "books")
+EARNED = ("bare_contribution", "contribution", "bare_bridge", "bridge", "bare_assessed", "assessed", "books")
 LIBRARIES = ["polars", "duckdb", "pandas", "lifetimes", "lifelines", "mlxtend", "voila", "plotly"]
 
 
@@ -95,7 +95,7 @@ def taken(found: dict) -> str:
 def earned(small: dict[str, dict], large: dict[str, dict]) -> str:
     """Contribution and bridge beside a bare pass at the larger size, and how they grow from the smaller to it."""
     rows = []
-    for name in ("contribution", "bridge"):
+    for name in ("contribution", "bridge", "assessed"):
         peer = large[f"bare_{name}"]
         ratio = f"{large[name]['seconds'] / peer['seconds']:.1f} ×"
         rows.append((f"{name} / bare Polars pass", taken(large[name]), taken(peer), "≤ 3 ×", ratio))
