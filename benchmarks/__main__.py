@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import crmlab as crm
-from benchmarks import campaigns, cases, extract, page, rules, sheet
+from benchmarks import campaigns, cases, extract, handover, page, rules, sheet
 from crmlab import simulate
 
 README = Path(__file__).with_name("README.md")
@@ -27,7 +27,8 @@ NEXT = {
     "scored_offers": (1, SIZES[1]), "fitted_offers": (1, FITTED), "tried_offers": (1, FITTED),
     "settled": (3, SIZES[0]), "sketched": (3, SIZES[0]),
 }  # fmt: skip
-EARNED = ("bare_contribution", "contribution", "bare_bridge", "bridge", "books")
+RECUT = 2_000  # customers of the one who leaves, or of all
+EARNED = ("bare_contribution", "contribution", "bare_bridge", "bridge", "bare_assessed", "assessed", "books")
 LIBRARIES = ["polars", "duckdb", "pandas", "lifetimes", "lifelines", "mlxtend", "voila", "plotly"]
 
 
@@ -50,6 +51,7 @@ def main() -> None:
         movers(moved),
         leavers(left),
         offers(following, n_rules, gap),
+        recuts(),
         pages(page.rows(mart()) + sheet.rows(SIZES[1])),
     ]
     text = README.read_text("utf-8").split(MARK)[0]
@@ -95,7 +97,7 @@ def taken(found: dict) -> str:
 def earned(small: dict[str, dict], large: dict[str, dict]) -> str:
     """Contribution and bridge beside a bare pass at the larger size, and how they grow from the smaller to it."""
     rows = []
-    for name in ("contribution", "bridge"):
+    for name in ("contribution", "bridge", "assessed"):
         peer = large[f"bare_{name}"]
         ratio = f"{large[name]['seconds'] / peer['seconds']:.1f} ×"
         rows.append((f"{name} / bare Polars pass", taken(large[name]), taken(peer), "≤ 3 ×", ratio))
@@ -166,6 +168,21 @@ def offers(timed: dict[str, dict], n_rules: int, gap: float) -> str:
     ]
     head = "| what | crmlab | peer | goal | reached |\n|---|---|---|---|---|"
     return "\n".join(["## What they need next", "", head, *(f"| {' | '.join(row)} |" for row in rows), ""])
+
+
+def recuts() -> str:
+    """A book dealt anew, and all books, with what is proven of them."""
+    cases_of = {
+        "the book of one who leaves": ("recut", handover.recut(handover.books(RECUT))),
+        "all books, at the cost of taking": ("wider_recut", handover.wider_recut(handover.small_books(RECUT))),
+    }
+    rows = [
+        f"| {RECUT:,} customers over {handover.MANAGERS} managers: {what} | {taken(once(name, 3, RECUT))} | | seconds, "
+        f"proven | {found.gap:.2%} from the bound at most, {found.pairs['n_omitted']:,.0f} omitted pairs priced |"
+        for what, (name, found) in cases_of.items()
+    ]
+    head = "| what | crmlab | peer | goal | reached |\n|---|---|---|---|---|"
+    return "\n".join(["## Who looks after them next", "", head, *rows, ""])
 
 
 def code(timed: dict[str, dict], size: float) -> str:

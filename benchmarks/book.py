@@ -23,7 +23,7 @@ from crmlab.panel.relationships import parts_of, register
 
 TMP = Path(__file__).with_name("tmp")
 BEGINS, FIRST, LAST = date(2015, 1, 1), date(2023, 1, 1), date(2024, 12, 31)
-MANAGERS, BRANCHES = 1_000, 50
+MANAGERS, BRANCHES = 5_000, 250
 # Product: line, term, share of customers who have it, client rate, median balance in minor units.
 PRODUCTS = {
     "CUR": ("deposits", "demand", 1.0, "0.0035", 800_000),

@@ -1,4 +1,4 @@
-"""A book of 2,000 customers dealt to 40 managers, who have 200 each: the cheapest way, with its proof."""
+"""2,000 customers dealt to 40 managers: the book of one who leaves, or all books anew; with the proof."""
 
 import numpy as np
 import polars as pl
@@ -6,13 +6,13 @@ import polars as pl
 from crmlab.measures.managers import proposal
 from crmlab.measures.managers.recut import Recut
 
-MANAGERS, BRANCHES, OWN = 40, 5, 200
+MANAGERS, BRANCHES = 40, 5
 
 
-def books(n: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def books(n: int, own: int = 200) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A book of so many customers beside those of the others, households across them; and the managers."""
     rng = np.random.default_rng(1)
-    sizes = rng.poisson(OWN, MANAGERS)
+    sizes = rng.poisson(own, MANAGERS)
     manager = np.concatenate([np.full(n, MANAGERS), np.repeat(np.arange(MANAGERS), sizes)])
     every = len(manager)
     branch = np.where(manager < MANAGERS, manager % BRANCHES, rng.integers(0, BRANCHES, every))
@@ -22,7 +22,7 @@ def books(n: int) -> tuple[pl.DataFrame, pl.DataFrame]:
             "customer_id": np.arange(every), "manager_id": [f"M{i:02d}" for i in manager],
             "branch_id": [f"B{i}" for i in branch],
             "kind": rng.choice(["retail", "small business", "corporate"], every, p=[0.7, 0.2, 0.1]),
-            "industry": rng.choice([None, "trade", "farming", "building", "transport"], every),
+            "industry": rng.choice(["trade", "farming", "building", "transport"], every),
             "contribution": np.rint(rng.lognormal(10, 1.2, every)).astype(np.int64),
             "contacts": rng.choice([4, 12, 104], every, p=[0.8, 0.17, 0.03]),
             "household_id": [f"H{i}" for i in home],
@@ -39,6 +39,11 @@ def recut(given: tuple[pl.DataFrame, pl.DataFrame]) -> Recut:
     return proposal(*given, f"M{MANAGERS}")
 
 
-def wider(given: tuple[pl.DataFrame, pl.DataFrame]) -> Recut:
-    """The same where the others' customers may move, too."""
+def small_books(n: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """So many customers in all, of whom one manager in 41 leaves a book as large as the others'."""
+    return books(n // (MANAGERS + 1), n // (MANAGERS + 1))
+
+
+def wider_recut(given: tuple[pl.DataFrame, pl.DataFrame]) -> Recut:
+    """The same where the others' customers may move, too, at the cost of taking them."""
     return proposal(*given, f"M{MANAGERS}", wider=True)

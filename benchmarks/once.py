@@ -2,7 +2,7 @@
 
 `python -m benchmarks.once CASE [REPEATS [CUSTOMERS]]`; with a number of customers it is a case of `worth`, on the book
 of that size, or of `segments`, or of `survive` on so many spells or, for `leaving`, customers,
-or of `campaigns` on so many pairs, or of `next_best` or `rules` on so many customers.
+or of `campaigns` on so many pairs, or of `next_best`, `rules` or `handover` on so many customers.
 """
 
 import json
@@ -15,11 +15,12 @@ from importlib import import_module
 from pathlib import Path
 
 TMP = Path(__file__).with_name("tmp")
-ROOMS = ("rules", "campaigns", "next_best", "segments", "survive")
+ROOMS = ("rules", "campaigns", "next_best", "handover", "segments", "survive")
 MADE = {
     "leaving": "landmarks",
     "settled": "pairs", "sketched": "last",
     "scored_offers": "asked", "fitted_offers": "history", "tried_offers": "history",
+    "recut": "books", "wider_recut": "small_books",
     "found_rules": "rows", "mlxtend_rules": "wide", "mlxtend_rules_of_rows": "rows",
 }  # fmt: skip
 

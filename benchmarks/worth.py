@@ -6,6 +6,7 @@ from benchmarks.book import FIRST, LAST, Book
 from crmlab.measures import movement
 from crmlab.measures.contribution import ledger
 from crmlab.measures.contribution.statement import NEEDED
+from crmlab.measures.managers.amounts import amounts, book_of
 from crmlab.panel.ahead import ahead
 from crmlab.panel.bookkeeping import books_of
 from crmlab.panel.calendar import month_end
@@ -44,6 +45,20 @@ def bare_bridge(book: Book) -> None:
     rows = pl.scan_parquet(book.books).group_by(movement.KEYS)
     sums = pl.col(*movement.FLOWS, "closing", "n_open").sum()
     rows.agg(sums, pl.col("month", "line").first()).collect(engine="streaming")
+
+
+def assessed(book: Book) -> None:
+    """What each manager's customers had and moved, quarter by quarter, with bases that move with every handover."""
+    retail = book.bank.table("customers").select("customer_id").collect()["customer_id"]
+    amounts(book_of(pl.scan_parquet(book.books), None, retail, "quarter"), book.bank.policy)
+
+
+def bare_assessed(book: Book) -> None:
+    """The same columns of books beside each customer's first manager, grouped by manager, month and line and summed."""
+    first = book.bank.table("assignments").group_by("customer_id").agg(pl.col("manager_id").first())
+    rows = pl.scan_parquet(book.books).drop("manager_id").join(first, on="customer_id", how="left")
+    sums = pl.col("balance_days", "net_inflow", "flow", "kept_days").sum()
+    rows.group_by("manager_id", "month", "line").agg(sums).collect(engine="streaming")
 
 
 def books(book: Book) -> None:

@@ -277,9 +277,9 @@ def test_bad_input_is_named(given, says):
         proposal(**{"customers": CUSTOMERS, "managers": MANAGERS, "leaving": "M1"} | given)
 
 
-def test_a_book_of_300_is_proven_within_two_percent():
+def test_a_book_of_300_is_proven_within_three_percent():
     found = handover.recut(handover.books(300))
-    assert found.gap < 0.02
+    assert found.gap < 0.03
     assert found.pairs["dearer"] >= -1e-6
     assert found.pairs["n_most"] <= 30
     assert found.pairs["n_candidates"] + found.pairs["n_omitted"] == found.pairs["n"]

@@ -259,7 +259,7 @@ def on_schedule(
     lower, upper = wilson(pl.col("n_events"), pl.col("n"))
     return (
         found.group_by("manager_id", period=last)
-        .agg(n=pl.len().cast(pl.Int64), n_events=pl.col("is_kept").sum().cast(pl.Int64))
+        .agg(pl.col("n", "n_events").sum())
         .filter(pl.col("period") <= on)
         .with_columns(lower, upper, rate=pl.col("n_events") / pl.col("n"))
         .select("manager_id", "period", "n", "n_events", "rate", "lower", "upper")
@@ -296,7 +296,7 @@ def _days(contacts: pl.DataFrame, on: date, measure: str) -> pl.DataFrame:
 
 
 def _windows(rows: pl.DataFrame, days: pl.DataFrame, per: str, since: date, on: date) -> pl.DataFrame:
-    """Whole weeks, months, quarters or years of each duty, with their last day and whether it was kept."""
+    """How many duties each manager had in each whole week, month, quarter or year, and how many were kept."""
     every = EVERY[per]
     start = pl.max_horizontal("from_on", pl.lit(since))
     whole = (
@@ -310,11 +310,9 @@ def _windows(rows: pl.DataFrame, days: pl.DataFrame, per: str, since: date, on: 
         spans.with_columns(begin=pl.date_ranges("first", "beyond", every, closed="left"))
         .explode("begin")
         .join(made, on=["customer_id", "begin"], how="left")
-        .select(
-            "manager_id",
-            end=pl.col("begin").dt.offset_by(every) - DAY,
-            is_kept=pl.col("made").fill_null(0) >= pl.col("times"),
-        )
+        .group_by("manager_id", "begin")
+        .agg(n=pl.len().cast(pl.Int64), n_events=(pl.col("made") >= pl.col("times")).sum().cast(pl.Int64))
+        .select("manager_id", "n", "n_events", end=pl.col("begin").dt.offset_by(every) - DAY)
     )
 
 

@@ -47,6 +47,8 @@ class _Search:
         self.total = np.zeros((len(deal.aim), self.each.shape[1]))
         np.add.at(self.total, who, self.each)
         self.now = self.price(self.total, np.arange(len(self.total)))
+        self.version = np.zeros(len(self.total), np.int64)  # how often each manager's customers have changed
+        self.seen = np.full((len(self.total), len(self.total)), -1)  # the two versions that had no swap, added
 
     def price(self, total: np.ndarray, manager) -> np.ndarray:
         over = np.maximum(total[..., self.n_loads :] - self.deal.room[manager] - LEAST, 0).sum(-1)
@@ -60,6 +62,7 @@ class _Search:
     def settle(self, *managers: int) -> None:
         for manager in managers:
             self.now[manager] = self.price(self.total[manager], manager)
+            self.version[manager] += 1
 
     def move(self) -> None:
         """The move that lowers the cost most, again and again."""
@@ -87,8 +90,12 @@ class _Search:
         n = 0
         for one in range(len(self.total)):
             for other in range(one + 1, len(self.total)):
+                # Versions only grow: their sum is the same only where both are.
+                if self.seen[one, other] == self.version[one] + self.version[other]:
+                    continue
                 while self._best(one, other):
                     n += 1
+                self.seen[one, other] = self.version[one] + self.version[other]
         return n
 
     def _best(self, one: int, other: int) -> bool:
