@@ -39,8 +39,8 @@ PAGES = [
     "trial_calibration", "trial_gains", "trial_lead", "trial_verdict", "maturing", "matured", "win_back", "returned",
     "life_values", "products", "penetration", "products_each", "affinity", "attach_rates", "led_to", "followed",
     "occasions", "taking_products", "taking_rankings", "taking_gains", "taking_verdicts", "taking_choices", "excluded",
-    "next_best", "pairs", "prices", "campaigns_past", "campaigns_by_segment", "assessed", "scores", "totals", "fairness",
-    "target_audit", "book_bridges", "assignment_findings", "due", "duties", "to_deal", "receivers",
+    "next_best", "pairs", "prices", "campaigns_past", "campaigns_by_segment", "assessed", "scores", "totals",
+    "fairness", "target_audit", "book_bridges", "assignment_findings", "due", "duties", "to_deal", "receivers",
 ]  # fmt: skip
 GROUP = ["branch_id", "manager_id", "kind"]
 OLD, NEW = date(2024, 2, 29), date(2024, 3, 31)
@@ -471,6 +471,8 @@ def as_delivered(extracts: Path, into: Path, as_of: str) -> Path:
     return into
 
 
+# A grade decides which card scores a manager: it, and who is identified in time, are told of the extract's day alone.
+OF_THE_DAY = ("assessed", "scores", "totals")
 CHILDREN = [
     ("customer_id", "customers", "customer_id"), ("other_id", "customers", "customer_id"),
     ("account_id", "accounts", "account_id"),
@@ -486,10 +488,15 @@ def test_the_wall_a_later_extract_gives_the_same_bytes_at_the_same_day(sample_ba
     roster = [mart.page("roster").drop("customer_id").sort("customer_no") for mart in (known, whole)]
     assert_frame_equal(*roster)
     for page in PAGES[1:]:
-        assert_frame_equal(known.page(page), whole.page(page))
-    assert known.manifest["rows"] == whole.manifest["rows"]
+        if page not in OF_THE_DAY:
+            assert_frame_equal(known.page(page), whole.page(page))
+    counts = [
+        {name: n for name, n in mart.manifest["rows"].items() if name not in OF_THE_DAY} for mart in (known, whole)
+    ]
+    assert counts[0] == counts[1]
     before, after = (content(mart.folder) for mart in (known, whole))
-    assert {name for name in before if before[name] != after[name]} == {"manifest.json"}
+    differing = {name for name in before if before[name] != after[name]}
+    assert differing - {f"pages/{page}.arrow" for page in OF_THE_DAY} == {"manifest.json"}
 
 
 # -- published whole or not at all

@@ -87,15 +87,17 @@ def test_a_click_goes_through_to_the_trace_and_back(page, tables):
     part = come_to(page, CARD)
     total = tables.page("totals").filter(pl.col("manager_id") == RICH).sort("period")["points"][-1] / 1000
     page.page.get_by_text(f"{total:.1f} points").first.wait_for()
-    row = draw.trace(tables, RICH).filter(pl.col("rule") == "Deposits").row(0, named=True)
-    bar = part.locator(".crmlab-figure .trace.bars").first.locator(".point path").last
-    bar.evaluate("bar => bar.scrollIntoView({block: 'center'})")
-    box = bar.bounding_box()
-    page.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.page.get_by_text("Period before, moved with handovers").wait_for()
+    place = draw.points(tables, RICH).data[0].customdata[0]
+    row = draw.trace(tables, RICH).filter(pl.col("place") == place).row(0, named=True)
+    part.locator(".crmlab-figure").focus()
+    page.page.keyboard.press("ArrowRight")
+    page.page.keyboard.press("Enter")
+    part.get_by_text("Value").first.wait_for()
     assert row["sentence"].split("→")[0].strip() in part.inner_text()
     part.get_by_role("button", name="Show all rules").click()
-    page.page.get_by_text("All of it").wait_for()
+    part.get_by_text("All of it").wait_for()
+    part.locator(".crmlab-figure .point").first.click(force=True)
+    part.get_by_text("Value").first.wait_for()
 
 
 def test_a_control_moves_people_and_pay_at_once(page, tables):
