@@ -287,8 +287,11 @@ def _measured(rows: pl.DataFrame, book: Book, policy: Policy, n: int) -> pl.Data
         "new_loans": (pl.col("flow"), line["loans"] & retail, -1),
         **({"contribution": (pl.col("contribution"), pl.lit(True), 1)} if book.has_contribution else {}),
     }
-    told = rows.filter(pl.col("manager_id").is_not_null()).group_by("manager_id", "period")
-    sums = told.agg(**{name: sign * column.filter(some).sum() for name, (column, some, sign) in of.items()})
+    # What is asked of a row is asked of all rows at once: within groups it would be asked of each group.
+    told = rows.filter(pl.col("manager_id").is_not_null()).with_columns(
+        pl.when(some).then(sign * column).otherwise(0).alias(name) for name, (column, some, sign) in of.items()
+    )
+    sums = told.group_by("manager_id", "period").agg(pl.col(list(of)).sum())
     averages = [name for name in of if name.endswith("average")]
     return (
         sums.join(then, on="period")
