@@ -88,7 +88,7 @@ def test_no_rank_stands_without_its_interval_and_the_order_is_that_of_names(tabl
 
 @pytest.mark.parametrize("measure", ["retention", "net_new_money"])
 def test_differences_are_those_of_the_table(tables, measure):
-    rows = draw.differences(tables, measure).filter(pl.col("manager_id") == RICH).row(0, named=True)
+    rows = tables.differences(measure).filter(pl.col("manager_id") == RICH).row(0, named=True)
     size = rows["n"] if measure == "retention" else rows["n_customers"] * 100
     assert rows["away"] == pytest.approx((rows["observed"] - rows["expected"]) / size)
     assert rows["limit_upper"] < rows["away"]
@@ -96,7 +96,7 @@ def test_differences_are_those_of_the_table(tables, measure):
 
 
 def test_a_manager_is_drawn_among_their_peers_and_many_by_their_two_ends(tables):
-    rows = draw.differences(tables, "retention")
+    rows = tables.differences("retention")
     assert set(draw.peers_of(tables, rows, RICH)["peer_group"]) == {"small"}
     assert draw.peers_of(tables, rows, "").height == 24
     many = pl.DataFrame({"lasting": range(100)})

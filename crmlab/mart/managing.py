@@ -110,7 +110,10 @@ def _scored(gathered: managers.Known, cards: tuple[Scorecard, ...], pay: tuple) 
         trace = managers.scores(judged, cards).filter(pl.col("card").is_in(own))
         scored = judged.join(trace.select("manager_id", "period").unique(), on=["manager_id", "period"], how="semi")
         sums = managers.paid(managers.totals(trace, cards), pay)
-        made = {"assessed": scored, "scores": managers.told(trace, cards), "totals": sums}
+        # Sentences are of the last year: what was earlier is told by its totals.
+        since = pl.col("period").max().dt.offset_by(f"-{YEAR}mo").dt.month_end()
+        recent = managers.told(trace.filter(pl.col("period") > since), cards)
+        made = {"assessed": scored, "scores": recent, "totals": sums}
         parts.append({name: _plain(frame).with_columns(every=pl.lit(every)) for name, frame in made.items()})
     key = ["manager_id", "period"]
     return {name: pl.concat(one[name] for one in parts).sort(key, maintain_order=True) for name in parts[0]}

@@ -4,57 +4,29 @@ import plotly.graph_objects as go
 import polars as pl
 
 from crmlab.measures.managers.bridging import BARS
-from crmlab.policy import MEASURES
-from crmlab.policy.scoring import MONEY
 from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.figures import bridge as bridge_figure
 from crmlab.views.figures import standing
 from crmlab.views.managers.tables import Tables
-from crmlab.views.words import named, word
+from crmlab.views.words import word
 
 MOST_ROWS = 40  # managers in a figure with a row each
-ENDS = ("watch_lower", "watch_upper", "limit_lower", "limit_upper")
-LASTING = {"lasting": "long_run", "lower": "lower", "upper": "upper"}
 
 
 def funnel(tables: Tables, measure: str | None, branch: str = ALL, manager: str = ALL) -> go.Figure:
     """Every manager between the limits of their own book."""
-    rows = differences(tables, measure, branch)
+    rows = tables.differences(measure, branch)
     axis = word("managers.axis_away", unit=_unit(tables, rows))
     return standing.funnel(rows, manager, axis, _is_rate(rows), nothing(tables, "fairness"))
 
 
 def lasting(tables: Tables, measure: str | None, branch: str = ALL, manager: str = ALL) -> go.Figure:
     """What of the difference will last: the peers of the manager chosen, or everybody's two ends."""
-    found = differences(tables, measure, branch)
+    found = tables.differences(measure, branch)
     if found.height:
         found = ends(peers_of(tables, found, manager).drop_nulls("lasting").sort("lasting", "manager_id"))
     return standing.lasting(found, manager, _is_rate(found), nothing(tables, "fairness"))
-
-
-def differences(tables: Tables, measure: str | None, branch: str = ALL) -> pl.DataFrame:
-    """The rows of `fairness` of a measure, each amount as a difference from expected a customer, told in words.
-
-    Of rates it is a share of cases, of money it is in major units. Columns added: manager, branch, status, away,
-    lasting, text; the limits and the interval are differences, too.
-    """
-    rows = tables.judged(measure, branch)
-    if not rows.height:
-        return rows
-    is_money = MEASURES.get(measure) == MONEY
-    size = 10**tables.mart.minor_digits if is_money else 1
-    per = pl.when(pl.col("kind") == "rate").then(pl.col("n").cast(pl.Float64)).otherwise(pl.col("n_customers") * size)
-    per = pl.when(per > 0).then(per)
-    watched = pl.when("is_watch").then(pl.lit("watch")).otherwise(pl.col("verdict").cast(pl.String))
-    made = {name: (pl.col(of) - pl.col("expected")) / per for name, of in {one: one for one in ENDS}.items()} | {
-        name: (pl.col(of) - pl.col("expected")) / per for name, of in LASTING.items()
-    }
-    rows = tables.named(rows).with_columns(
-        **made, away=(pl.col("observed") - pl.col("expected")) / per, status=watched, share=pl.col("kind") == "rate"
-    )
-    texts = [_told(tables, row) for row in rows.iter_rows(named=True)]
-    return rows.with_columns(text=pl.Series(texts, dtype=pl.String))
 
 
 def peers_of(tables: Tables, rows: pl.DataFrame, manager: str) -> pl.DataFrame:
@@ -160,18 +132,3 @@ def _unit(tables: Tables, rows: pl.DataFrame) -> str:
     if _is_rate(rows):
         return word("managers.points_of_rate")
     return word("managers.unit_money", currency=tables.mart.base_currency)
-
-
-def _told(tables: Tables, row: dict) -> str:
-    def amount(value: float | None) -> str:
-        if value is None:
-            return "–"
-        return theme.points(value) if row["kind"] == "rate" else theme.full(value, signed=True)
-
-    about = {"manager": row["manager"], "branch": row["branch"], "n": theme.whole(row["n_customers"])}
-    verdict = named("manager_verdict", row["status"])
-    if row["why"]:
-        return word("managers.hover_few", **about, verdict=verdict, why=row["why"])
-    told = {name: amount(row[name]) for name in ("away", "lasting", "lower", "upper")}
-    each = word(f"managers.each_{row['kind']}", currency=tables.mart.base_currency)
-    return word("managers.hover", **about, **told, each=each, verdict=verdict)

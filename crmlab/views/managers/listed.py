@@ -6,7 +6,6 @@ import polars as pl
 
 from crmlab.views import theme
 from crmlab.views.book import ALL
-from crmlab.views.managers.draw import differences
 from crmlab.views.managers.tables import Tables
 from crmlab.views.widgets import Column, Table, table
 from crmlab.views.words import named, word
@@ -52,7 +51,7 @@ def peers(tables: Tables, measure: str | None, branch: str = ALL) -> pl.DataFram
 
     In the order of managers: an order by rank would say more than is known.
     """
-    rows = differences(tables, measure, branch)
+    rows = tables.differences(measure, branch)
     if not rows.height:
         return pl.DataFrame(schema=dict.fromkeys(("manager_id", *(one.name for one in PEERS)), pl.String))
     is_rate = rows["kind"][0] == "rate"

@@ -37,7 +37,7 @@ def one(tables: Tables, measure: str | None, manager: str = ALL) -> str:
     """What is said of the manager chosen: the verdict, what will last, and the ranks they could as well have."""
     if not manager:
         return _reading(word("managers.click"))
-    rows = draw.differences(tables, measure).filter(pl.col("manager_id") == manager) if measure else pl.DataFrame()
+    rows = tables.differences(measure).filter(pl.col("manager_id") == manager) if measure else pl.DataFrame()
     if not rows.height:
         return _reading(word("managers.one_none", manager=escape(tables.manager(manager))))
     row = rows.row(0, named=True)
@@ -45,7 +45,7 @@ def one(tables: Tables, measure: str | None, manager: str = ALL) -> str:
     text = row["text"].split("<br>")[-1]
     ranks = ""
     if row["rank"] is not None:
-        n = draw.differences(tables, measure)["rank"].count()
+        n = tables.differences(measure)["rank"].count()
         ranks = word("managers.one_ranks", lower=row["rank_lower"], upper=row["rank_upper"], n=theme.whole(n))
     return _reading(f"{escape(row['manager'])}: {verdict}. {text} {ranks}")
 

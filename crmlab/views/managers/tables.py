@@ -6,11 +6,15 @@ import polars as pl
 
 from crmlab.mart.snapshot import Mart
 from crmlab.measures.managers import whatif
-from crmlab.policy import PayPlan, Scorecard, ScoreRule
-from crmlab.policy.scoring import POINT, Entry, Line
+from crmlab.policy import MEASURES, PayPlan, Scorecard, ScoreRule
+from crmlab.policy.scoring import MONEY, POINT, Entry, Line
+from crmlab.views import theme
 from crmlab.views.book import ALL, scope
+from crmlab.views.words import named, word
 
 AS_IT_IS = 100  # per cent of today's rule
+ABOVE = {name: name for name in ("watch_lower", "watch_upper", "limit_lower", "limit_upper", "lower", "upper")}
+ABOVE |= {"lasting": "long_run", "away": "observed"}
 VERDICTS = ["clearly above", "as expected", "clearly below", "too few to say"]
 
 
@@ -28,7 +32,7 @@ class Tables:
         self.managers = dict(mart.page("managers").select("manager_id", pl.coalesce("name", "manager_id")).rows())
         self.home = dict(mart.page("managers").select("manager_id", "branch_id").rows())
         self.now, self.before = cache(self._now), cache(self._before)
-        self.if_so = lru_cache(8)(self._if_so)
+        self.if_so, self.differences = lru_cache(8)(self._if_so), lru_cache(4)(self._differences)
 
     def page(self, name: str, **chosen: str) -> pl.DataFrame:
         """A page table as far as the filters leave it; nothing where it could not be made."""
@@ -66,6 +70,26 @@ class Tables:
         """Where a card comes among others by how many are scored with it: less is more."""
         found = self.page("totals")
         return -found.filter(pl.col("card") == card)["manager_id"].n_unique() if found.width else 0
+
+    def _differences(self, measure: str | None, branch: str = ALL) -> pl.DataFrame:
+        """The rows of `fairness` of a measure, each amount as a difference from expected a customer, told in words.
+
+        Of rates it is a share of cases, of money it is in major units. Columns added: manager, branch, status, away,
+        lasting, text; the limits and the interval are differences, too.
+        """
+        rows = self.judged(measure, branch)
+        if not rows.height:
+            return rows
+        size = 10**self.mart.minor_digits if MEASURES.get(measure) == MONEY else 1
+        customers = pl.col("n_customers") * float(size)
+        per = pl.when(pl.col("kind") == "rate").then(pl.col("n").cast(pl.Float64)).otherwise(customers)
+        above = {name: pl.col(of) - pl.col("expected") for name, of in ABOVE.items()}
+        watched = pl.when("is_watch").then(pl.lit("watch")).otherwise("verdict")
+        told = self.named(rows).with_columns(
+            **{name: more / pl.when(per > 0).then(per) for name, more in above.items()}, status=watched
+        )
+        texts = [_told(row, self.mart.base_currency) for row in told.iter_rows(named=True)]
+        return told.with_columns(text=pl.Series(texts, dtype=pl.String))
 
     def _now(self) -> pl.DataFrame:
         """What is scored of everybody's last period."""
@@ -125,3 +149,18 @@ def _tuples(row: dict) -> dict:
 
 def _tuple(value: object) -> object:
     return tuple(_tuple(one) for one in value) if isinstance(value, list) else value
+
+
+def _told(row: dict, currency: str) -> str:
+    """What is said of a manager at a point."""
+    verdict = named("manager_verdict", row["status"])
+    about = {"manager": row["manager"], "branch": row["branch"], "n": theme.whole(row["n_customers"])}
+    if row["why"]:
+        return word("managers.hover_few", **about, verdict=verdict, why=row["why"])
+    is_rate = row["kind"] == "rate"
+    told = {
+        name: theme.points(row[name]) if is_rate else theme.full(row[name], signed=True)
+        for name in ("away", "lasting", "lower", "upper")
+    }
+    each = word(f"managers.each_{row['kind']}", currency=currency)
+    return word("managers.hover", **about, **told, each=each, verdict=verdict)
