@@ -149,8 +149,9 @@ EN = {
     "column.amount_pay_change": "Change of pay",
     # contact plan
     "managers.contacts_title": "Whom to contact",
-    "managers.contacts_note": "What the duties of the rules ask for. Capacity is what a manager can make in the month. "
-    "Click a bar to choose the manager, a row to open the customer.",
+    "managers.contacts_note": "What the duties of the rules ask of managers; whom a branch has nominated no table "
+    "tells. Capacity is what a manager can make in the month. Click a bar to choose the manager, a row to open the "
+    "customer.",
     "managers.due_file": "contact-plan",
     "managers.due_empty": "Nobody is due here. Widen the filters or clear the search.",
     "managers.no_duty": "No contact is due.",
