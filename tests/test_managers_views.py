@@ -312,3 +312,10 @@ def see_all(page: ipywidgets.Box) -> None:
     for sight in sights:
         sight.is_seen = True
     assert all(len(part.children) > 1 for part in parts)
+
+
+def test_amounts_that_matured_are_told_as_money(tables):
+    manager = tables.before().filter(pl.col("card") == "Managers")["manager_id"][0]
+    row = draw.trace(tables, manager).filter(pl.col("measure") == "maturity_retention").row(0, named=True)
+    told = say.traced(tables, manager, [row["place"]])
+    assert f"{row['n_events'] / 100:,.0f} / {row['n'] / 100:,.0f}" in told

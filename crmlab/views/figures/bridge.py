@@ -9,7 +9,9 @@ HEIGHT = 340
 FLAT = 0.8  # where the lowest bar ends above this share of the highest, zero is left out to see what moved
 
 
-def waterfall(parts: dict[str, int], labels: dict[str, str], currency: str, digits: int) -> go.Figure:
+def waterfall(
+    parts: dict[str, int], labels: dict[str, str], currency: str, digits: int, can_open: bool = True
+) -> go.Figure:
     """Opening, what happened between, closing. Each bar carries its part's name for a click.
 
     Parameters
@@ -18,12 +20,15 @@ def waterfall(parts: dict[str, int], labels: dict[str, str], currency: str, digi
         opening, ..., closing in minor units; what lies between sums to their difference.
     labels
         What opening and closing are called, which is their month.
+    can_open
+        Whether a click on a bar leads to what is behind it.
     """
     if not any(parts.values()):
         return theme.sentence(word("worth.none"), HEIGHT)
     step, unit = theme.unit(max(map(abs, parts.values())) / 10**digits)
     height = {part: amount / 10**digits / step for part, amount in parts.items()}
     ends = ("opening", "closing")
+    hint = f"<br>{word('worth.click')}" if can_open else ""
     bars = {
         "type": "waterfall",
         "x": [labels.get(part) or named("part", part) for part in parts],
@@ -38,7 +43,7 @@ def waterfall(parts: dict[str, int], labels: dict[str, str], currency: str, digi
         "decreasing": {"marker": {"color": theme.DOWN}},
         "totals": {"marker": {"color": theme.INK}},
         "connector": {"line": {"color": theme.QUIET, "width": 1, "dash": "dot"}},
-        "hovertemplate": f"<b>%{{x}}</b><br>%{{text}}<br>{word('worth.click')}<extra></extra>",
+        "hovertemplate": f"<b>%{{x}}</b><br>%{{text}}{hint}<extra></extra>",
     }
     axis, reach = word("balances.axis", currency=currency, unit=unit).rstrip(", "), _range(height)
     place = {"x": 0, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}

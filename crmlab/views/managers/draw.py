@@ -117,7 +117,7 @@ def _bridge(tables: Tables, of: str, branch: str, manager: str) -> go.Figure:
     labels = {name: theme.month(day) for name, day in zip(("opening", "closing"), _days(row), strict=True)}
     labels |= {name: word(f"managers.bar_{name}") for name in BARS if name != "opening"}
     parts = signs | {"closing": row["closing"]}
-    return bridge_figure.waterfall(parts, labels, tables.mart.base_currency, tables.mart.minor_digits)
+    return bridge_figure.waterfall(parts, labels, tables.mart.base_currency, tables.mart.minor_digits, False)
 
 
 def _days(row: dict) -> tuple:

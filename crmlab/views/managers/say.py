@@ -6,7 +6,7 @@ import polars as pl
 
 from crmlab.errors import InputError
 from crmlab.policy import MEASURES
-from crmlab.policy.scoring import MONEY
+from crmlab.policy.scoring import MONEY, RATE
 from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.managers import draw
@@ -15,6 +15,7 @@ from crmlab.views.parts import small_table
 from crmlab.views.words import named, word
 
 FIRST = 5  # names in a sentence
+BY_MONEY = "maturity_retention"  # a rate whose cases are amounts
 
 
 def finding(tables: Tables, measure: str | None, branch: str = ALL) -> str:
@@ -209,8 +210,10 @@ def _behind(tables: Tables, row: dict) -> str:
         return f"{value / size:,.2f}{' %' if size == 10_000 else ''}" if size > 1 else theme.whole(value)
 
     told = [(word("managers.value"), amount("value"))]
-    if row["n"] is not None:
-        told.append((word("managers.of_cases"), f"{theme.whole(row['n_events'])} / {theme.whole(row['n'])}"))
+    if row["n"] is not None and MEASURES.get(row["measure"]) == RATE:
+        size = 10**digits if row["measure"] == BY_MONEY else 1
+        cases = " / ".join(theme.full(row[name] / size) for name in ("n_events", "n"))
+        told.append((word("managers.of_cases"), cases))
     told += [(word(f"managers.{name}_was"), amount(name)) for name in ("target", "base") if row[name] is not None]
     told += [(word("managers.score_was"), _points(row["score"]))] if row["score"] is not None else []
     told += [(word("managers.steps_was"), theme.whole(row["steps"]))] if row["steps"] is not None else []
