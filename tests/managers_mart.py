@@ -190,6 +190,6 @@ def _to_deal(managers: pl.DataFrame, people: pl.DataFrame, rng: np.random.Genera
         "customer_id", "branch_id", pl.col("kind").cast(pl.String),
         manager_id=pl.Series([held[i % 12] for i in range(n)]), contribution=pl.Series(rng.integers(0, 10**6, n)),
         contacts=pl.lit(4, pl.Int64),
-    )  # fmt: skip
+    ).with_columns(has_left=pl.col("manager_id") == LEAVER)  # fmt: skip
     here = managers.filter(pl.col("manager_id") != LEAVER)
     return {"to_deal": rows, "receivers": here.select("manager_id", "branch_id", n_contacts=pl.lit(90, pl.Int64))}

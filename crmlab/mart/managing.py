@@ -213,7 +213,9 @@ def _to_deal(known: Known, keeping: pl.DataFrame, owed: pl.DataFrame) -> dict[st
     rows = known.roster.select("customer_id", "branch_id", pl.col("kind").cast(TEXT)).join(kept, on="customer_id")
     for more in (earned, asked, industry, ties):
         rows = rows.join(more, on="customer_id", how="left", maintain_order="left")
-    rows = rows.with_columns(pl.col("contribution", "contacts").fill_null(0).cast(pl.Int64)).sort("customer_id")
+    rows = rows.with_columns(
+        pl.col("contribution", "contacts").fill_null(0).cast(pl.Int64), has_left=pl.col("manager_id").is_in(gone)
+    ).sort("customer_id")
     return {"to_deal": rows, "receivers": here.select("manager_id", "branch_id", "n_contacts").sort("manager_id")}
 
 

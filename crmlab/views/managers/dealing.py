@@ -39,9 +39,9 @@ def leavers(tables: Tables) -> list[tuple[str, str]]:
     rows = tables.mart.page("to_deal")
     if not rows.height:
         return []
-    here = set(tables.mart.page("receivers")["manager_id"])
-    held = sorted((key in here, tables.manager(key), key) for key in rows["manager_id"].unique())
-    return [(name if stays else word("managers.has_left", name=name), key) for stays, name, key in held]
+    held = rows.select("manager_id", "has_left").unique().rows()
+    told = sorted((not left, tables.manager(key), key) for key, left in held)
+    return [(name if is_here else word("managers.has_left", name=name), key) for is_here, name, key in told]
 
 
 def dealing(tables: Tables, solving: Solving) -> ipywidgets.Box:
