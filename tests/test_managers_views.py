@@ -1,7 +1,5 @@
 """The page `managers` without a browser: what it lists, draws, says, and what moves when a rule does."""
 
-import time
-
 import ipywidgets
 import polars as pl
 import pytest
@@ -172,22 +170,6 @@ def test_weights_add_up_to_a_hundred_whatever_the_control_says(tables):
 
 def test_a_target_that_a_rule_does_not_ask_for_moves_nobody_and_is_said(tables):
     assert "asks for no target" in say.if_so(tables, "Managers", "Retention", 100, 80)
-
-
-@pytest.mark.parametrize("n", [500])
-def test_what_if_answers_at_once_for_500_managers(tmp_path, n):
-    many = Tables(snapshot.open(written(tmp_path / "mart", n)))
-    many.before()  # made when the part is first seen
-    fastest = min(_seconds(many, part) for part in (50, 60, 70, 80, 90))
-    assert fastest < 0.15
-
-
-def _seconds(tables: Tables, part: int) -> float:
-    started = time.perf_counter()
-    asked = ("Managers", "Deposits", part, 100)
-    say.if_so(tables, *asked)
-    listed.movers(tables, *asked)
-    return time.perf_counter() - started
 
 
 def test_contacts_are_told_beside_what_can_be_made(tables):

@@ -471,8 +471,9 @@ def as_delivered(extracts: Path, into: Path, as_of: str) -> Path:
     return into
 
 
-# A grade decides which card scores a manager: it, and who is identified in time, are told of the extract's day alone.
+# A grade decides which card scores a manager: it, and what of a file is in order, are known on the extract's day alone.
 OF_THE_DAY = ("assessed", "scores", "totals")
+MEASURED_ON_THE_DAY = ("kyc_in_time", "file_completeness")
 CHILDREN = [
     ("customer_id", "customers", "customer_id"), ("other_id", "customers", "customer_id"),
     ("account_id", "accounts", "account_id"),
@@ -490,6 +491,10 @@ def test_the_wall_a_later_extract_gives_the_same_bytes_at_the_same_day(sample_ba
     for page in PAGES[1:]:
         if page not in OF_THE_DAY:
             assert_frame_equal(known.page(page), whole.page(page))
+    is_of_the_day = pl.col("measure").is_in(MEASURED_ON_THE_DAY)
+    assert_frame_equal(*(mart.page("assessed").filter(~is_of_the_day).drop("grade") for mart in (known, whole)))
+    assert whole.page("assessed")["grade"].null_count() == whole.page("assessed").height
+    assert whole.page("assessed").filter(is_of_the_day)["value"].drop_nulls().is_empty()
     counts = [
         {name: n for name, n in mart.manifest["rows"].items() if name not in OF_THE_DAY} for mart in (known, whole)
     ]
