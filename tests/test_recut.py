@@ -151,6 +151,22 @@ def test_a_small_recut_is_the_cheapest_of_all_of_them(book):
     assert (loads["n_before"] + loads["n_received"] - loads["n_given"]).equals(loads["n_after"], check_names=False)
 
 
+def test_a_recut_that_the_solver_simplifies_into_an_infeasible_one_is_proven_all_the_same():
+    customers = pl.DataFrame(
+        {
+            "customer_id": range(6), "manager_id": ["M1", "M3", "M1", "M1", "M3", "M1"], "branch_id": "B1",
+            "kind": "retail", "contribution": [0, 0, 0, 0, 0, 10], "contacts": [4, 0, 12, 12, 0, 12],
+        }
+    )  # fmt: skip
+    managers = pl.DataFrame(
+        {"manager_id": ["M2", "M3", "M4"], "branch_id": ["B1", "B1", "B2"], "n_contacts": [2, 3, 0],
+         "most": [1, None, None]}
+    )  # fmt: skip
+    found = proposal(customers, managers, "M1", Weights(tolerance=0.0, candidates=1))
+    assert found.cost == pytest.approx(17.65)
+    assert found.gap < 1e-4
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 8))
 def test_pairs_left_out_are_priced_until_none_lowers_the_cost(seed, most):

@@ -17,6 +17,7 @@ FIRST, MORE = 12, 5  # candidates to begin with, and how many a round may add
 CORE = 1_500  # pairs up to which the whole program is settled
 SECONDS = 6.0  # for that; the best found by then is taken, and its gap told
 HAIR = 1e-7
+INFEASIBLE = 2  # of what SciPy says of a program
 PENALTY = 1e4  # for a room exceeded by one: more than anything else costs
 
 
@@ -227,12 +228,17 @@ def _exact(deal: Deal) -> tuple[np.ndarray | None, float]:
     cost, once, loads, rooms, top, (unit, manager) = _rows(deal, np.isfinite(deal.cost))
     n = len(cost) - deal.room.size  # rooms are kept here
     aim = deal.aim.ravel()
-    found = milp(
-        cost[:n], integrality=np.arange(n) < len(unit), bounds=Bounds(0, top[:n]),
-        constraints=[LinearConstraint(once[:, :n], 1, 1), LinearConstraint(loads[:, :n], aim, aim),
-                     LinearConstraint(rooms[:, :n], -np.inf, deal.room.ravel())],
-        options={"mip_rel_gap": 0.0, "time_limit": SECONDS},
-    )  # fmt: skip
+    rows = [
+        LinearConstraint(once[:, :n], 1, 1), LinearConstraint(loads[:, :n], aim, aim),
+        LinearConstraint(rooms[:, :n], -np.inf, deal.room.ravel()),
+    ]  # fmt: skip
+    whole, bounds = np.arange(n) < len(unit), Bounds(0, top[:n])
+    for is_simplified in (True, False):
+        options = {"mip_rel_gap": 0.0, "time_limit": SECONDS, "presolve": is_simplified}
+        found = milp(cost[:n], integrality=whole, bounds=bounds, constraints=rows, options=options)
+        # A way to deal is known before this is asked: "infeasible" is a fault of simplifying (HiGHS has one).
+        if found.status != INFEASIBLE:
+            break
     if found.x is None:
         return None, -np.inf
     who = np.zeros(len(deal.cost), np.int64)
