@@ -13,8 +13,27 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+# Where to click a mark: the middle of what its figure shows of it, brought to the middle of the window, as soon as
+# the figure listens and the mark has stood in one place for ten frames.
+AT_REST = """(mark) => new Promise((done) => {
+  const figure = mark.closest(".crmlab-figure");
+  const middle = () => {
+    const [one, all] = [mark, figure].map((part) => part.getBoundingClientRect());
+    const [top, bottom] = [Math.max(one.top, all.top), Math.min(one.bottom, all.bottom)];
+    return [one.left + one.width / 2, (top + bottom) / 2];
+  };
+  let [seen, still] = ["", 0];
+  const look = () => {
+    scrollBy({ top: middle()[1] - innerHeight / 2, behavior: "instant" });
+    const now = String(middle());
+    still = figure.dataset.draws && now === seen ? still + 1 : 0;
+    seen = now;
+    still < 10 ? requestAnimationFrame(look) : done(middle());
+  };
+  look();
+})"""
 SERVE = "import sys; from crmlab.views.server import serve; serve(sys.argv[1], int(sys.argv[2]))"
 
 
@@ -32,6 +51,10 @@ class Shown:
     def figures(self) -> list[str]:
         """How often each figure was drawn."""
         return self.page.eval_on_selector_all(".crmlab-figure", "all => all.map(one => one.dataset.draws)")
+
+    def click_mark(self, figure: Locator, mark: str, at: int = 0) -> None:
+        """Click a bar, square or ribbon where it stands, whatever transparent layers lie over it."""
+        self.page.mouse.click(*figure.locator(mark).nth(at).evaluate(AT_REST))
 
     def wait_for(self, script: str, argument: object = None) -> None:
         self.page.wait_for_function(script, arg=argument, timeout=15_000)

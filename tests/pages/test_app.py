@@ -64,7 +64,7 @@ def test_a_click_on_a_cell_lists_its_customers(show, roster):
     cells = book.cells(roster)
     r, f, n = cells.sort("n").select("r", "f", "n").row(-1)
     at = cells.select("r", "f").rows().index((r, f))
-    shown.page.locator(".crmlab-figure").nth(1).locator(".point").nth(at).click(force=True)
+    shown.click_mark(shown.page.locator(".crmlab-figure").nth(1), ".point", at)
     shown.wait_for(TOTAL, n)
     shown.wait_for("text => document.querySelector('.crmlab-list-head').innerText.includes(text)", f"R{r} F{f}")
     shown.page.get_by_role("button", name="Show all cells").click()

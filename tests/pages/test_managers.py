@@ -96,7 +96,7 @@ def test_a_click_goes_through_to_the_trace_and_back(page, tables):
     assert row["sentence"].split("→")[0].strip() in part.inner_text()
     part.get_by_role("button", name="Show all rules").click()
     part.get_by_text("All of it").wait_for()
-    part.locator(".crmlab-figure .point").first.click(force=True)
+    page.click_mark(part.locator(".crmlab-figure"), ".point")
     part.get_by_text("Value").first.wait_for()
 
 

@@ -123,9 +123,7 @@ def test_everything_below_the_fold_is_drawn_when_it_is_scrolled_to(page, tables)
     unfolded(page)
     page.wait_for(DRAWN, FIGURES)
     bars = draw.calendar(tables).data[0]
-    box = page.page.locator(".crmlab-figure[aria-label^='What matures']")
-    box.scroll_into_view_if_needed()
-    box.locator(".point").first.click(force=True)
+    page.click_mark(page.page.locator(".crmlab-figure[aria-label^='What matures']"), ".point")
     n = behind.coming(tables, ("calendar", bars.customdata[0])).height
     page.wait_for("n => document.querySelectorAll('.crmlab-table')[2].dataset.total === String(n)", n)
     page.page.get_by_role("button", name="Show all that matures").click()

@@ -65,7 +65,7 @@ def test_deep_links_open_it(show):
 def test_a_ribbon_lists_who_went_that_way_then_a_customer_then_back(page, tables):
     trace = draw.flows(tables, tables.a_year(), "segment").data[0]
     widest = max(range(len(trace.link.value)), key=trace.link.value.__getitem__)
-    figure(page, "From where").locator(".sankey-link").nth(widest).click(force=True)
+    page.click_mark(figure(page, "From where"), ".sankey-link", widest)
     found = behind(tables, "flows", trace.link.customdata[widest])
     page.wait_for(TOTAL, found.rows.height)
     page.wait_for(HEAD, found.title)
@@ -80,13 +80,13 @@ def test_a_ribbon_lists_who_went_that_way_then_a_customer_then_back(page, tables
 
 def test_an_end_of_the_ribbons_lists_everybody_in_it(page, tables):
     trace = draw.flows(tables, tables.a_year(), "segment").data[0]
-    figure(page, "From where").locator(".node-rect").first.click(force=True)
+    page.click_mark(figure(page, "From where"), ".node-rect")
     page.wait_for(TOTAL, behind(tables, "flows", trace.node.customdata[0]).rows.height)
 
 
 def test_a_square_of_the_map_lists_its_segment(page, tables):
     key = draw.cells(tables).data[0].customdata[-1]
-    figure(page, "What the segments are").locator(".point").nth(8).click(force=True)
+    page.click_mark(figure(page, "What the segments are"), ".point", 8)
     page.wait_for(TOTAL, behind(tables, "cells", key).rows.height)
 
 
@@ -126,9 +126,7 @@ def test_who_is_no_customer_yet_cannot_be_opened(page, tables):
 def test_what_is_below_the_fold_comes_when_it_is_scrolled_to(page, tables):
     unfolded(page)
     bars = draw.states(tables).data[0]
-    box = figure(page, "Life cycle")
-    box.scroll_into_view_if_needed()
-    box.locator(".point").first.click(force=True)
+    page.click_mark(figure(page, "Life cycle"), ".point")
     page.wait_for(TOTAL, behind(tables, "states", bars.customdata[0]).rows.height)
 
 

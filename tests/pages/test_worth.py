@@ -46,9 +46,7 @@ def page(show, tables):
 
 
 def click(shown, figure: str, point: int) -> None:
-    box = shown.page.locator(".crmlab-figure").nth(FIGURES.index(figure))
-    box.scroll_into_view_if_needed()
-    box.locator(".point").nth(point).click(force=True)
+    shown.click_mark(shown.page.locator(".crmlab-figure").nth(FIGURES.index(figure)), ".point", point)
 
 
 def redrawn(shown, before: list[str], *figures: str) -> None:
