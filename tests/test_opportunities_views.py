@@ -12,10 +12,11 @@ from crmlab.mart import ledger, snapshot
 from crmlab.measures.campaigns import Limits, settle
 from crmlab.measures.campaigns.limits import PAIRS
 from crmlab.views import theme
+from crmlab.views.issuing import Issued
 from crmlab.views.opportunities import builder, draw, issue, listed, past, say
 from crmlab.views.opportunities.controls import FREE, Terms
 from crmlab.views.opportunities.controls import terms as term_controls
-from crmlab.views.opportunities.issue import Issued, issuing, settling
+from crmlab.views.opportunities.issue import asking, settling
 from crmlab.views.opportunities.solving import Solving
 from crmlab.views.opportunities.tables import Tables
 from crmlab.views.pages import opportunities
@@ -158,7 +159,7 @@ def test_a_list_is_settled_in_a_process_of_its_own_shown_and_issued(folder):
     tables, solving, issued = Tables(snapshot.open(folder)), Solving(), Issued()
     controls = term_controls(tables) | {"n_lists": issued}
     settle_box, issue_box = (
-        settling(tables, solving, controls), issuing(tables, solving, issued, controls),
+        settling(tables, solving, controls), asking(tables, solving, issued, controls),
     )  # fmt: skip
     buttons = {one.description: one for box in (settle_box, issue_box) for one in box.children[1].children}
     controls["minutes"].value = 240

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks import handover
 from crmlab.errors import InputError
-from crmlab.measures.managers import Weights, dealing, proposal
+from crmlab.measures.managers import Names, Weights, dealing, proposal
 from crmlab.measures.managers.dealing import Deal
 
 CUSTOMERS = pl.DataFrame(
@@ -231,6 +231,18 @@ def test_only_a_wider_recut_takes_customers_and_says_from_whom():
     assert "taken from M2, whose load was 1.80" in taken["reason"][0]
     dear = proposal(crowd, staff, "M1", Weights(taken=9.0), wider=True)
     assert not dear.lines["is_taken"].any()
+
+
+def test_reasons_and_refusals_name_managers_and_branches():
+    names = Names({"M1": "Li", "M2": "Xu", "M3": "Wu"}, {"B1": "Riverside", "B2": "Old Town"})
+    apart = MANAGERS.with_columns(branch_id=pl.lit("B2"))
+    reasons = proposal(CUSTOMERS.with_columns(branch_id=pl.lit("B1")), apart, "M1", names=names).lines["reason"]
+    assert reasons.str.contains("Branch Old Town in place of Riverside").all()
+    assert not reasons.str.contains(r"\b[MB]\d").any()
+    narrow = MANAGERS.with_columns(n_contacts=pl.Series([0, 9, 1]))
+    kept_apart = pl.DataFrame({"customer_id": [3], "manager_id": ["M2"]})
+    with pytest.raises(InputError, match=r"In the way: Wu has room for 12\.0 contacts a year too few"):
+        proposal(CUSTOMERS, narrow, "M1", excluded=kept_apart, names=names)
 
 
 def test_an_excluded_pair_is_not_made():

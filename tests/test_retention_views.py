@@ -145,7 +145,7 @@ def test_a_click_chooses_and_the_button_opens(mart):
     list_._handle_custom_msg({"open": list_.page["keys"][3]}, [])
     assert bars.figure != before
     assert reader.page == "retention"
-    _button(page, "open").click()
+    _button(page, "open", "retention").click()
     assert (reader.page, reader.customer) == ("customer", list_.page["keys"][3])
 
 
@@ -323,7 +323,7 @@ def test_a_history_too_short_for_any_horizon_is_told_so(tmp_path, caplog):
         sight.is_seen = True
     said = " ".join(one.value for one in _found(page, "HTML"))
     assert WHY in said
-    assert word("retention.issue_nobody") in said
+    assert word("retention.issue_none") in said
     assert _button(page, "issue").disabled
     assert caplog.records == []
 
@@ -358,8 +358,8 @@ def _fails(*_: object, **__: object) -> None:
     raise OSError("The disk is full")
 
 
-def _button(page: ipywidgets.Widget, key: str) -> ipywidgets.Button:
-    return next(one for one in _found(page, "Button") if one.description == word(f"retention.{key}"))
+def _button(page: ipywidgets.Widget, key: str, of: str = "list") -> ipywidgets.Button:
+    return next(one for one in _found(page, "Button") if one.description == word(f"{of}.{key}"))
 
 
 def _with(mart: snapshot.Mart, **pages: pl.DataFrame) -> snapshot.Mart:

@@ -24,8 +24,9 @@ def answer(asked: BinaryIO, told: BinaryIO) -> None:
     Parameters
     ----------
     asked
-        A line of JSON, leaving (whose book) and staff (managers who may receive: manager_id, branch_id, n_contacts),
-        then the customers as `pl.DataFrame.serialize` gives them.
+        A line of JSON, leaving (whose book), staff (managers who may receive: manager_id, branch_id, n_contacts) and
+        where known names (of managers and of branches, by their numbers), then the customers as
+        `pl.DataFrame.serialize` gives them.
     told
         Where each step is written.
 
@@ -52,7 +53,8 @@ def answer(asked: BinaryIO, told: BinaryIO) -> None:
     try:
         from crmlab.measures import managers  # the solver takes a second to load
 
-        found = managers.proposal(customers, staff, how["leaving"])
+        names = managers.Names(**how.get("names", {}))
+        found = managers.proposal(customers, staff, how["leaving"], names=names)
     except InputError as error:
         say("failed", why=str(error))
         return

@@ -7,6 +7,8 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from crmlab.views.widgets import live
+
 HERE = Path(__file__).parent
 
 
@@ -33,6 +35,11 @@ class Asked(traitlets.HasTraits):
             control.observe(look, "value")
         sight.observe(look, "is_seen")
         look()
+
+
+def in_sight(draw: Callable, sight: Sight, label: str = "", **controls: ipywidgets.Widget) -> ipywidgets.Widget:
+    """What `draw` makes of the controls' values, kept up to date while it is in sight (`widgets.live`)."""
+    return live(lambda asked: draw(**asked), label, asked=Asked(sight, **controls))
 
 
 def later(height: int, made: Callable[[Sight], Iterable[ipywidgets.Widget]], is_seen: bool = False) -> ipywidgets.Box:

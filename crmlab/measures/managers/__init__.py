@@ -28,6 +28,7 @@ _CONTENTS = {
     "audit": ("target_audit",),
     "planning": ("due", "duties", "on_schedule", "workload"),
     "recut": ("Recut", "proposal"),
+    "handing": ("Names",),
     "pairing": ("Weights",),
 }
 _ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}

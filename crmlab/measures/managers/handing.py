@@ -1,5 +1,8 @@
 """A re-cut in frames and words: who goes where and why, what it does to each manager, or why there is none."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
@@ -10,6 +13,13 @@ from crmlab.policy.phrases import capital_first, counted, joined
 Conditions = list[tuple[str, str | None]]  # contacts, customers, or most or least of a kind; of which kind
 NAMED = 3  # conditions in the way that are named one by one
 MONTHS = 12
+
+
+class Names(NamedTuple):
+    """What managers and branches are called in sentences; any other is told by its number."""
+
+    managers: Mapping[str, str] = {}
+    branches: Mapping[str, str] = {}
 
 
 def loads_told(after: pl.DataFrame, staff: pl.DataFrame, weight: dict[str, float]) -> pl.DataFrame:
@@ -51,7 +61,7 @@ def _load(time: str, sums: dict[str, str], weight: dict[str, float]) -> pl.Expr:
 
 
 def lines_told(
-    moved: pl.DataFrame, to: np.ndarray, pairs: Pairs, loads: pl.DataFrame, units: np.ndarray
+    moved: pl.DataFrame, to: np.ndarray, pairs: Pairs, loads: pl.DataFrame, units: np.ndarray, names: Names
 ) -> pl.DataFrame:
     """A line a customer who changes managers, with what the pair costs and why it is that one.
 
@@ -65,6 +75,8 @@ def lines_told(
         As `loads_told` gives them.
     units
         Which customers go together.
+    names
+        For the reasons.
     """
     load = dict(loads.select("manager_id", "load_after").iter_rows())
     before = dict(loads.select("manager_id", "load_before").iter_rows())
@@ -81,26 +93,28 @@ def lines_told(
         is_best=pl.Series(pairs.cost[at, to] <= pairs.cost[at, best] + 1e-9),
         to_branch=pl.Series(loads["branch_id"].to_numpy()[to], dtype=pl.String),
     ).filter(pl.col("from_id") != pl.col("to_id"))  # fmt: skip
-    said = [_reason(row, load, before) for row in rows.iter_rows(named=True)]
+    said = [_reason(row, load, before, names) for row in rows.iter_rows(named=True)]
     return rows.select(
         "customer_id", "kind", "branch_id", "household_id", "from_id", "to_id", "is_taken", "contribution", "contacts",
         "cost", "load", reason=pl.Series(said, dtype=pl.String),
     )  # fmt: skip
 
 
-def _reason(row: dict, load: dict[str, float], before: dict[str, float]) -> str:
+def _reason(row: dict, load: dict[str, float], before: dict[str, float], names: Names) -> str:
+    to, home = (names.branches.get(row[key], row[key]) for key in ("to_branch", "branch_id"))
+    giver, nearer = (names.managers.get(row[key], row[key]) for key in ("from_id", "nearer"))
     tie = "household" if row["in_household"] else "group"
     parts = [
-        "same branch" if row["is_near"] else f"branch {row['to_branch']} in place of {row['branch_id']}",
+        "same branch" if row["is_near"] else f"branch {to} in place of {home}",
         *([f"looks after their {tie}"] if row["in_household"] or row["in_group"] else []),
         *([f"goes with {counted(row['together'], 'other')} of the household"] if row["together"] else []),
         f"looks after {FITS[row['fit']]}",
         f"load {_ratio(row['load'])} of the mean",
     ]
     if row["is_taken"]:
-        parts.append(f"taken from {row['from_id']}, whose load was {_ratio(before[row['from_id']])}")
+        parts.append(f"taken from {giver}, whose load was {_ratio(before[row['from_id']])}")
     if not row["is_best"] and row["nearer"] != row["from_id"]:
-        parts.append(f"{row['nearer']} would be nearer to them and has {_ratio(load[row['nearer']])}")
+        parts.append(f"{nearer} would be nearer to them and has {_ratio(load[row['nearer']])}")
     return f"{capital_first('; '.join(parts))}."
 
 
@@ -148,7 +162,9 @@ def proof(found: Dealt, deal: Deal, gap: float) -> tuple[dict[str, float], str]:
     )
 
 
-def refusal(lacking: np.ndarray, deal: Deal, conditions: Conditions, staff: pl.DataFrame, movable: pl.DataFrame) -> str:
+def refusal(
+    lacking: np.ndarray, deal: Deal, conditions: Conditions, staff: pl.DataFrame, movable: pl.DataFrame, names: Names
+) -> str:
     """Why there is no re-cut: what all rooms together lack, or which of them stand in the way.
 
     Parameters
@@ -161,6 +177,8 @@ def refusal(lacking: np.ndarray, deal: Deal, conditions: Conditions, staff: pl.D
         manager_id of each, in order.
     movable
         The customers to be dealt.
+    names
+        Of the managers.
     """
     for at, (condition, kind) in enumerate(conditions):
         asked, room = deal.uses[:, at].sum(), deal.room[:, at].sum()
@@ -172,7 +190,8 @@ def refusal(lacking: np.ndarray, deal: Deal, conditions: Conditions, staff: pl.D
                 "give them more room."
             )
     found = [(at, condition) for at, condition in np.argwhere(lacking > 0)]
-    said = [_lacks(staff["manager_id"][int(at)], *conditions[int(c)], float(lacking[at, c])) for at, c in found[:NAMED]]
+    who = [names.managers.get(one, one) for one in staff["manager_id"]]
+    said = [_lacks(who[int(at)], *conditions[int(c)], float(lacking[at, c])) for at, c in found[:NAMED]]
     if len(found) > NAMED:
         said.append(f"{len(found) - NAMED:,} more conditions")
     return (

@@ -9,7 +9,7 @@ import polars as pl
 from crmlab.errors import InputError
 from crmlab.measures.given import in_order, named, required
 from crmlab.measures.managers.dealing import Deal, Dealt, dealt
-from crmlab.measures.managers.handing import Conditions, kinds_told, lines_told, loads_told, proof, refusal
+from crmlab.measures.managers.handing import Conditions, Names, kinds_told, lines_told, loads_told, proof, refusal
 from crmlab.measures.managers.pairing import Pairs, Weights, paired
 
 CUSTOMERS = ["customer_id", "branch_id", "kind", "contribution", "contacts"]
@@ -41,6 +41,7 @@ def proposal(
     *,
     wider: bool = False,
     excluded: pl.DataFrame | None = None,
+    names: Names | None = None,
 ) -> Recut:
     """The book of a manager who leaves dealt to the others, so that loads end near their mean.
 
@@ -67,6 +68,8 @@ def proposal(
         Whether customers of the others may move too, at the cost of taking them.
     excluded
         customer_id, manager_id: pairs that may not be.
+    names
+        What managers and branches are called in the reasons; by their numbers where nothing is given.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def proposal(
     >>> found.lines["reason"][0]
     'Same branch; looks after their household; looks after others of the kind; load 1.00 of the mean.'
     """
-    weights = weights or Weights()
+    weights, names = weights or Weights(), names or Names()
     staff = _staff(managers, leaving)
     known = _known(customers, staff, leaving)
     is_open = pl.lit(True) if wider else pl.col("manager_id") == leaving
@@ -112,8 +115,8 @@ def proposal(
     deal, conditions = _deal(cost, units, movable, fixed, staff, leaving, weights)
     found = dealt(deal, weights.candidates)
     if isinstance(found, np.ndarray):
-        raise InputError(refusal(found, deal, conditions, staff, movable))
-    return _told(found, deal, conditions, known, movable, units, staff, pairs, weights)
+        raise InputError(refusal(found, deal, conditions, staff, movable, names))
+    return _told(found, deal, conditions, known, movable, units, staff, pairs, weights, names)
 
 
 def _staff(managers: pl.DataFrame, leaving: str) -> pl.DataFrame:
@@ -215,18 +218,20 @@ def _deal(cost, units, movable, fixed, staff, leaving, weights) -> tuple[Deal, C
     return deal, conditions
 
 
-def _told(found: Dealt, deal: Deal, conditions, known, movable, units, staff, pairs: Pairs, weights: Weights) -> Recut:
+def _told(
+    found: Dealt, deal: Deal, conditions, known, movable, units, staff, pairs: Pairs, weights: Weights, names: Names
+) -> Recut:
     to = found.who[units]
-    names = staff["manager_id"].to_numpy()
-    moved = movable.with_columns(to_id=pl.Series(names[to], dtype=pl.String))
+    ids = staff["manager_id"].to_numpy()
+    moved = movable.with_columns(to_id=pl.Series(ids[to], dtype=pl.String))
     after = known.join(moved.select("customer_id", "to_id"), on="customer_id", how="left", maintain_order="left")
     after = after.with_columns(pl.coalesce("to_id", "manager_id"))
     loads = loads_told(after, staff, dict(zip(LOADS, deal.weight, strict=True)))
-    lines = lines_told(moved, to, pairs, loads, units)
+    lines = lines_told(moved, to, pairs, loads, units, names)
     gap = 1 - found.bound / found.value if found.value > 1e-9 else 0.0
     numbers, sentence = proof(found, deal, gap)
     return Recut(
-        lines, loads, kinds_told(lines), _prices(found, conditions, names), found.value, found.bound,
+        lines, loads, kinds_told(lines), _prices(found, conditions, ids), found.value, found.bound,
         gap, numbers, sentence,
     )  # fmt: skip
 

@@ -59,7 +59,8 @@ def dealing(tables: Tables, solving: Solving) -> ipywidgets.Box:
     def start(_: object) -> None:
         rows, staff = tables.mart.page("to_deal"), tables.mart.page("receivers").rows(named=True)
         n = rows.filter(pl.col("manager_id") == leaver.value).height
-        solving.ask({"leaving": leaver.value, "staff": staff}, rows, n, leaver.value)
+        names = {"managers": tables.managers, "branches": tables.branches}
+        solving.ask({"leaving": leaver.value, "staff": staff, "names": names}, rows, n, leaver.value)
 
     deal.on_click(start)
     stop.on_click(lambda _: solving.stop())
@@ -78,7 +79,7 @@ def proposed(tables: Tables, solving: Solving, solved: int) -> pl.DataFrame:
              for end in ("from", "to")}  # fmt: skip
     return rows.join(who, on="customer_id", how="left", maintain_order="left").sort("to_id", "customer_no").select(
         "customer_no", "name", "kind", "from_id", "to_id", **names, contribution="contribution",
-        n_contacts_due="contacts", why_them=_named(tables, "reason"),
+        n_contacts_due="contacts", why_them="reason",
     )  # fmt: skip
 
 
@@ -98,11 +99,6 @@ def loads(tables: Tables, solving: Solving, solved: int) -> str:
             for one in ("manager", "branch", "received", "before", "after", "load_before", "load_after")]  # fmt: skip
     who = word("managers.dealt", name=escape(tables.manager(found.leaving)))
     return f'<p class="crmlab-reading"><b>{who}</b> {escape(found.sentence)}</p>{small_table(head, rows, "ttnnnnn")}'
-
-
-def _named(tables: Tables, column: str) -> pl.Expr:
-    """Managers by their names where a sentence of the solver has their numbers."""
-    return pl.col(column).str.replace_many(dict(sorted(tables.managers.items(), key=lambda one: -len(one[0]))))
 
 
 def _progress(tables: Tables, solving: Solving) -> str:

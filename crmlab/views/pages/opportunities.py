@@ -7,12 +7,13 @@ import ipywidgets
 
 from crmlab.mart import ledger
 from crmlab.mart.snapshot import Mart
+from crmlab.views.issuing import Issued
 from crmlab.views.opportunities import builder, controls, draw, listed, past, say
-from crmlab.views.opportunities.issue import Issued, issuing, settling
+from crmlab.views.opportunities.issue import asking, settling
 from crmlab.views.opportunities.solving import Solving
 from crmlab.views.opportunities.tables import Tables
 from crmlab.views.parts import Reader, block, choice, filters, panel
-from crmlab.views.sight import Asked, Sight, later
+from crmlab.views.sight import Asked, Sight, in_sight, later
 from crmlab.views.widgets import live
 from crmlab.views.words import word
 
@@ -30,10 +31,10 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     product = choice("opportunities.product", [(one, one) for one in draw.taken_most(tables)])
 
     def figure(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-        return _shown(partial(getattr(draw, name), tables), sight, word(f"opportunities.{name}_title"), **controls)
+        return in_sight(partial(getattr(draw, name), tables), sight, word(f"opportunities.{name}_title"), **controls)
 
     def said(made: Callable, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-        return _shown(partial(made, tables), sight, "", **controls)
+        return in_sight(partial(made, tables), sight, "", **controls)
 
     rows = partial(listed.rows_of, tables)
 
@@ -54,7 +55,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         )  # fmt: skip
         told = live(lambda asked: builder.told(tables, solving, **asked), asked=made)
         worth = said(lambda tables, solved: builder.prices(tables, solving, solved), sight, solved=solving)
-        buttons = block("crmlab-even", settling(tables, solving, asked), issuing(tables, solving, issued, asked))
+        buttons = block("crmlab-even", settling(tables, solving, asked), asking(tables, solving, issued, asked))
         inside = block("crmlab-pickers", *terms.values()), told, buttons, worth, people
         return [_titled("builder", *inside, **currency)]
 
@@ -106,11 +107,6 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         later(1800, together),
         later(1000, done),
     )
-
-
-def _shown(draw: Callable, sight: Sight, label: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-    """What `draw` makes of the controls while it is in sight."""
-    return live(lambda asked: draw(**asked), label, asked=Asked(sight, **controls))
 
 
 def _titled(name: str, *inside: ipywidgets.Widget, **told: object) -> ipywidgets.Box:

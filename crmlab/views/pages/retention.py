@@ -8,12 +8,13 @@ import ipywidgets
 from crmlab.mart import ledger
 from crmlab.mart.snapshot import Mart
 from crmlab.views import theme
+from crmlab.views.issuing import Issued
 from crmlab.views.parts import Latest, Reader, block, button, choice, filters, panel
 from crmlab.views.retention import behind, controls, draw, fate, say, trial
-from crmlab.views.retention.issue import Issued, issuing
+from crmlab.views.retention.issue import asking
 from crmlab.views.retention.listing import rows_of
 from crmlab.views.retention.tables import BYS, Tables
-from crmlab.views.sight import Asked, Sight, later
+from crmlab.views.sight import Sight, in_sight, later
 from crmlab.views.widgets import live
 from crmlab.views.words import named, word
 
@@ -32,10 +33,10 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
 
     def figure(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
         label = word(f"retention.{name}_title", days=tables.rules.maturing_days)
-        return _shown(partial(getattr(draw, name), tables), sight, label, **controls)
+        return in_sight(partial(getattr(draw, name), tables), sight, label, **controls)
 
     def said(made: Callable, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-        return _shown(partial(made, tables), sight, "", **controls)
+        return in_sight(partial(made, tables), sight, "", **controls)
 
     rows = partial(rows_of, tables)
 
@@ -46,7 +47,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         opens.on_click(lambda _: calls.value and reader.open(calls.value))
         told = said(say.chosen_one, sight, customer=calls, horizon=horizon)
         why = block("crmlab-halves", block("crmlab-stack", told, opens), figure("reasons", sight, customer=calls))
-        issue = panel(word("retention.issue_title"), word("retention.issue_note"), issuing(tables, issued, **asked))
+        issue = panel(word("retention.issue_title"), word("retention.issue_note"), asking(tables, issued, **asked))
         left_out = said(say.left_out, sight, n_lists=issued, **asked)
         return [
             block("crmlab-lead", said(say.finding, sight, n_lists=issued, **asked)),
@@ -121,11 +122,6 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         later(960, staying),
         later(560, gone),
     )
-
-
-def _shown(draw: Callable, sight: Sight, label: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-    """What `draw` makes of the controls while it is in sight."""
-    return live(lambda asked: draw(**asked), label, asked=Asked(sight, **controls))
 
 
 def _titled(name: str, *inside: ipywidgets.Widget, **told: object) -> ipywidgets.Box:

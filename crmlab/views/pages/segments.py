@@ -13,7 +13,7 @@ from crmlab.views.segments import draw, say
 from crmlab.views.segments.behind import COLUMNS, listed
 from crmlab.views.segments.naming import group_name
 from crmlab.views.segments.tables import BYS, Tables
-from crmlab.views.sight import Asked, Sight, later
+from crmlab.views.sight import Sight, in_sight, later
 from crmlab.views.widgets import live
 from crmlab.views.words import named, word
 
@@ -36,12 +36,12 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     by.observe(lambda _: latest.value[:1] in WAYS and latest.set_trait("value", ()), "value")
 
     def figure(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-        made = _shown(partial(getattr(draw, name), tables), sight, _label(name), **controls)
+        made = in_sight(partial(getattr(draw, name), tables), sight, _label(name), **controls)
         latest.follow(name, made)
         return made
 
     def said(name: str, sight: Sight, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-        return _shown(partial(getattr(say, name), tables), sight, "", **controls)
+        return in_sight(partial(getattr(say, name), tables), sight, "", **controls)
 
     def halves(*parts: ipywidgets.Widget) -> ipywidgets.Box:
         return block("crmlab-halves", *parts)
@@ -111,11 +111,6 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         customers,
         chip,
     )
-
-
-def _shown(draw: Callable, sight: Sight, label: str, **controls: ipywidgets.Widget) -> ipywidgets.Widget:
-    """What `draw` makes of the controls while it is in sight."""
-    return live(lambda asked: draw(**asked), label, asked=Asked(sight, **controls))
 
 
 def _span(tables: Tables) -> ipywidgets.SelectionRangeSlider:

@@ -32,6 +32,12 @@ EN = {
     "list.title": "Customers",
     "list.file": "customers",
     "list.counted": "{n} customers",
+    "list.issue": "Issue this list",
+    "list.issue_sure": "Yes, issue it",
+    "list.issue_not": "Not now",
+    "list.issue_failed": "The list could not be written: {why}",
+    "list.settle": "Settle the list",
+    "list.stop": "Stop",
     "list.clear_click": "Show all customers",
     # columns of the customer list
     "column.customer_no": "Customer",

@@ -102,8 +102,6 @@ EN = {
     "opportunities.price_product": "one more offer of {name} is worth {worth}",
     "opportunities.price_branch": "one more offer asked of {name} costs about {worth}",
     "opportunities.branch_public": "{branch} for its customers without a manager",
-    "opportunities.settle": "Settle the list",
-    "opportunities.stop": "Stop",
     "opportunities.step_none": "Nothing is settled yet.",
     "opportunities.step_reading": "Starting, {n} offers to choose from … {seconds} s",
     "opportunities.step_solving": "Settling {n} offers … {seconds} s",
@@ -113,10 +111,7 @@ EN = {
     "opportunities.step_failed": "It cannot be settled. {why}",
     "opportunities.solver_ended": "The solver ended before it had found a list. Try again.",
     # issuing
-    "opportunities.issue": "Issue this list",
-    "opportunities.issue_sure": "Yes, issue it",
-    "opportunities.issue_not": "Not now",
-    "opportunities.issue_unsettled": "Settle the list first; then it can be issued.",
+    "opportunities.issue_none": "Settle the list first; then it can be issued.",
     "opportunities.issue_ready": "{n} offers stand on the settled list.",
     "opportunities.issue_ask": "{n} customers: about {n_offered} get the offer, about {n_control} are held out as "
     "control, drawn by number and not by hand. What they take within {days} days counts. It cannot be taken back.",
@@ -124,7 +119,6 @@ EN = {
     "opportunities.issue_few": "With fewer than {n} in a group nothing will be told of what offering does.",
     "opportunities.issued": "Issued as “{name}”: {n_offered} to be offered, {n_control} held out as control. Read-out "
     "on {read_out}.",
-    "opportunities.issue_failed": "The list could not be written: {why}",
     "opportunities.named": "Offers",
     "opportunities.named_minutes": "{n} minutes a manager",
     "opportunities.named_budget": "budget {budget}",

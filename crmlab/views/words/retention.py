@@ -69,16 +69,12 @@ EN = {
     "retention.issue_title": "Issue this list",
     "retention.issue_note": "Writes the list to the ledger. A part drawn by number, not by hand, is not called: only "
     "so can be told whether calling helps.",
-    "retention.issue": "Issue this list",
-    "retention.issue_sure": "Yes, issue it",
-    "retention.issue_not": "Not now",
     "retention.issue_ready": "{n} customers stand on the list.",
-    "retention.issue_nobody": "Nobody stands on the list.",
-    "retention.issue_ask": "{n} customers: about {n_called} are to be called, about {n_control} held out as control. "
+    "retention.issue_none": "Nobody stands on the list.",
+    "retention.issue_ask": "{n} customers: about {n_offered} are to be called, about {n_control} held out as control. "
     "Who leaves in {read_out} counts; it is told {later} later, once confirmed. It cannot be taken back.",
-    "retention.issued": "Issued as “{name}”: {n_called} to call, {n_control} held out as control. "
+    "retention.issued": "Issued as “{name}”: {n_offered} to call, {n_control} held out as control. "
     "Read-out on {read_out}.",
-    "retention.issue_failed": "The list could not be written: {why}",
     "retention.list_name": "{horizon} months, {capacity} calls a manager",
     # issued lists
     "retention.fate_title": "Were the lists any good?",
