@@ -11,7 +11,8 @@ from crmlab.measures.managers.gathering import DIED, Known
 from crmlab.panel.exact import half_even
 
 ROW = {
-    "customer_id": pl.Int32, "manager_id": pl.String, "measure": pl.String, "n": pl.Int64, "n_events": pl.Int64,
+    "customer_id": pl.Int32, "manager_id": pl.String, "measure": pl.String, "on": pl.Date, "n": pl.Int64,
+    "n_events": pl.Int64,
 }  # fmt: skip
 BANDS = {"overdue_1": (1, 30), "overdue_2": (31, 60), "overdue_3": (61, 90), "overdue_4": (91, 10**6)}  # days
 # Told of the day of the extract alone.
@@ -44,7 +45,7 @@ class Span(NamedTuple):
 
 
 def counted(known: Known, span: Span) -> pl.DataFrame:
-    """A row a customer, measure and occasion: customer_id, manager_id, measure, n, n_events, of one period.
+    """A row a customer, measure and occasion: customer_id, manager_id, measure, on, n, n_events, of one period.
 
     A rate is n_events of n; an amount or a count is the sum of n_events, and n is null.
 
@@ -82,9 +83,9 @@ def _has(known: Known, part: Callable) -> bool:
     return all(getattr(known, name) is not None for name in needed)
 
 
-def _row(rows: pl.DataFrame, measure: str, n: pl.Expr | None, n_events: pl.Expr) -> pl.DataFrame:
+def _row(rows: pl.DataFrame, measure: str, n: pl.Expr | None, n_events: pl.Expr, on: str = "on") -> pl.DataFrame:
     return rows.select(
-        "customer_id", "manager_id", measure=pl.lit(measure), n=pl.lit(None, pl.Int64) if n is None else n,
+        "customer_id", "manager_id", measure=pl.lit(measure), on=on, n=pl.lit(None, pl.Int64) if n is None else n,
         n_events=n_events,
     )  # fmt: skip
 
@@ -115,7 +116,7 @@ def _stayed(known: Known, span: Span) -> pl.DataFrame:
 def _matured(known: Known, span: Span) -> pl.DataFrame:
     seen = known.maturities.filter(pl.col("retained").is_not_null(), pl.col("amount") > 0)
     whose = answering(known.keeping, _within(seen, "matures_on", span), "matures_on", known.policy.managing)
-    return _row(whose, "maturity_retention", pl.col("amount"), pl.col("retained"))
+    return _row(whose, "maturity_retention", pl.col("amount"), pl.col("retained"), "matures_on")
 
 
 def _products(known: Known, span: Span) -> pl.DataFrame:
@@ -140,15 +141,14 @@ def _newcomers(known: Known, span: Span) -> pl.DataFrame:
     spells = known.keeping.filter(pl.col("manager_id").is_not_null(), pl.col("from_on") <= span.ends_on)
     first = spells.sort("from_on").group_by("customer_id").agg(pl.col("manager_id").first())
     rows = brought.join(first, on="customer_id", how="left")
-    return _row(
-        rows.with_columns(pl.coalesce("brought_id", "manager_id").alias("manager_id")), "new_customers", None, pl.lit(1)
-    )
+    theirs = rows.with_columns(pl.coalesce("brought_id", "manager_id").alias("manager_id"))
+    return _row(theirs, "new_customers", None, pl.lit(1), "since")
 
 
 def _referred(known: Known, span: Span) -> pl.DataFrame:
     new = _within(known.customers.filter(pl.col("referred_by_id").is_not_null()), "since", span)
     referrers = new.select("since", customer_id="referred_by_id")
-    return _row(kept_on(known.keeping, referrers, "since"), "referred_customers", None, pl.lit(1))
+    return _row(kept_on(known.keeping, referrers, "since"), "referred_customers", None, pl.lit(1), "since")
 
 
 def _carded(known: Known, span: Span) -> pl.DataFrame | None:
@@ -181,8 +181,8 @@ def _sold(known: Known, span: Span) -> pl.DataFrame:
     paid = rows.filter(pl.col("cost").is_not_null())
     return pl.concat(
         [
-            _row(rows, "contact_to_sale", pl.lit(1, pl.Int64), is_won.cast(pl.Int64)),
-            _row(paid, "cost_per_win", is_won.cast(pl.Int64), pl.col("cost").cast(pl.Int64)),
+            _row(rows, "contact_to_sale", pl.lit(1, pl.Int64), is_won.cast(pl.Int64), "begun"),
+            _row(paid, "cost_per_win", is_won.cast(pl.Int64), pl.col("cost").cast(pl.Int64), "begun"),
         ]
     )
 
