@@ -48,7 +48,7 @@ class Pages:
             "trend": pl.concat(self.trend),
             "heads": pl.concat(self.heads),
             "branches": self._names("branches", "branch_id"),
-            "managers": self._names("managers", "manager_id", "branch_id", "grade", "left_on"),
+            "managers": self._names("managers", "manager_id", "branch_id", "left_on"),
             "rfm_thresholds": scores.thresholds,
             "rfm_segments": pl.DataFrame(
                 [(segment.name, *segment.r, *segment.f, *segment.m) for segment in self.bank.policy.rfm_segments],
