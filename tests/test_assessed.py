@@ -127,6 +127,13 @@ def test_a_handover_inside_a_month_is_credited_by_the_day():
     assert [row for row in found if row[1] == 3] == [("M1", 3, 1_220, 1_177), ("M2", 3, 700, 523)]
 
 
+def test_two_who_swap_their_only_customers_swap_their_bases():
+    rows = [held(n, month, f"M{n}", 500 * n) for month in (1, 2) for n in (1, 2)]
+    rows += [held(1, 3, "M2", 500), held(2, 3, "M1", 1_000)]
+    found = of(managers.assessed(bank(books=pl.LazyFrame(rows, BOOK)), "month"), "deposits_average")
+    assert [row for row in found if row[1] == 3] == [("M1", 3, 1_000, 1_000), ("M2", 3, 500, 500)]
+
+
 def test_grades_before_a_promotion_are_not_told():
     table = managers.assessed(bank(), "month").filter(pl.col("measure") == "retention")
     assert table.select("manager_id", "grade").rows() == [

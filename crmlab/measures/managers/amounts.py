@@ -103,8 +103,9 @@ def book_of(
     for month in within:
         for source in sources:
             rows = source.filter(pl.col("month") == month).collect()
-            keepers.see(rows)
-            parts.append(_summed(rows, keepers.are_retail(rows["customer_id"]), period))
+            sums = _summed(rows, keepers.are_retail(rows["customer_id"]), period)
+            keepers.see(rows, sums["manager_id"])
+            parts.append(sums)
     changed = pl.concat([keepers.changed(), *([also.cast(pl.Int32)] if also is not None else [])]).unique()
     some = changed.alias("customer_id").to_frame().lazy()
     cells = []
@@ -123,17 +124,21 @@ class _Keepers:
         self._retail = np.zeros((retail.max() or 0) + 1, bool)
         self._retail[retail.to_numpy()] = True
         self._first, self._changed = np.zeros(0, np.uint32), np.zeros(0, bool)
+        self._managers = pl.Series(dtype=pl.String)
 
-    def see(self, rows: pl.DataFrame) -> None:
-        """Take note of who keeps whom in some rows."""
+    def see(self, rows: pl.DataFrame, managers: pl.Series) -> None:
+        """Take note of who keeps whom in some rows of these managers."""
         if rows.is_empty():
             return
+        # A manager's number is the same in every month, or changes of hands would be missed and others made up.
+        self._managers = pl.concat([self._managers, managers.drop_nulls()]).unique(maintain_order=True)
         customer = rows["customer_id"].to_numpy()
         more = int(customer.max()) + 1 - len(self._first)
         if more > 0:
             self._first = np.concatenate([self._first, np.full(more, UNSEEN, np.uint32)])
             self._changed = np.concatenate([self._changed, np.zeros(more, bool)])
-        number = rows["manager_id"].cast(pl.Categorical).to_physical().fill_null(NOBODY).to_numpy()
+        number = rows["manager_id"].cast(pl.Enum(self._managers)).to_physical().cast(pl.UInt32)
+        number = number.fill_null(NOBODY).to_numpy()
         unseen = self._first[customer] == UNSEEN
         self._first[customer[unseen]] = number[unseen]
         self._changed[customer[self._first[customer] != number]] = True
