@@ -367,7 +367,7 @@ def test_what_cannot_be_assessed_is_said(change, period, said):
 @given(st.integers(-(10**15), 10**15), st.lists(st.integers(1, 10**9), min_size=1, max_size=5))
 def test_parts_add_to_the_whole_and_are_less_than_a_unit_off(value, weights):
     rows = pl.DataFrame({"w": weights}).with_columns(v=pl.lit(value), c=1)
-    parts = rows.select(parted(pl.col("v"), pl.col("w"), ["c"]))["v"].to_list()
+    parts = parted(rows, ["v"], "w", ["c"])["v"].to_list()
     assert sum(parts) == value
     assert all(abs(part - Fraction(value * w, sum(weights))) < 1 for part, w in zip(parts, weights, strict=True))
 

@@ -15,7 +15,7 @@ COLUMNS = ["measure", "manager_id", "set_on", "from_on", "to_on", "target"]
 OVER_TIME = (
     "net_new_money", "new_loans", "contribution", "deposits_growth", "loans_growth", "investments_growth",
     "contribution_growth", "new_customers", "referred_customers", "new_cards", "complaints", "missed_loan_checks",
-    "integrity_breaches",
+    "integrity_breaches", "n_contacts",
 )  # fmt: skip
 KEY = ["manager_id", "period", "measure"]
 AIMS = {"manager_id": pl.String, "period": pl.Date, "measure": pl.String, "target": pl.Int64}
@@ -103,7 +103,7 @@ def _shifts(starts: list[date], book: Book, books: pl.LazyFrame, lines: tuple[st
     )
     beside = then.join(now, on=["customer_id", "line"]).filter(pl.col("period") >= pl.col("from_on"))
     key = ["customer_id", "line", "manager_id", "from_on", "period"]
-    split = beside.sort(*key, "to_id").with_columns(moved=parted(pl.col("opening"), pl.col("kept_days"), key))
+    split = parted(beside.sort(*key, "to_id").rename({"opening": "moved"}), ["moved"], "kept_days", key)
     gone = split.filter(pl.col("to_id").ne_missing(pl.col("manager_id")), pl.col("moved") > 0)
     sums = gone.group_by("manager_id", "from_on", "period", "month", "to_id").agg(pl.col("moved").sum())
     return sums.join(whole, on=["manager_id", "month"]).drop("month")

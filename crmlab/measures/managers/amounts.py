@@ -208,11 +208,9 @@ def before(book: Book, n: int) -> pl.DataFrame:
     whole = cells.group_by("customer_id", "line", "period", "is_retail").agg(pl.col(SUMS).sum())
     key = ["customer_id", "line", "period"]
     split = whole.join(now, on=key).sort(*key, "kept_days", "manager_id", descending=[False] * 3 + [True, False])
-    # Nearly all are with one manager and whole; only the others are split, which takes its time a group.
     is_whole = pl.len().over(key) == 1
-    some = split.filter(~is_whole)
-    some = some.with_columns(parted(pl.col(name), pl.col("kept_days"), key).alias(name) for name in SUMS)
-    split = pl.concat([split.filter(is_whole), some])
+    # Nearly all are with one manager; only the others are split.
+    split = pl.concat([split.filter(is_whole), parted(split.filter(~is_whole), SUMS, "kept_days", key)])
     stays = cells.join(now, on=key, how="anti")
     # All that was, less what those had who changed hands, and that again by who has it now.
     minus = cells.with_columns(-pl.col(SUMS))
@@ -220,21 +218,29 @@ def before(book: Book, n: int) -> pl.DataFrame:
     return _wide(parts, WHOSE)
 
 
-def parted(value: pl.Expr, weight: pl.Expr, whole: list[str]) -> pl.Expr:
-    """The parts of a value by whole weights above 0, so that they add to it; what is left over goes by remainders.
+def parted(rows: pl.DataFrame, values: list[str], weight: str, whole: list[str]) -> pl.DataFrame:
+    """Rows whose `values`, the same within `whole`, are split by whole weights above 0, so that the parts add to them.
+
+    What is left over after rounding down goes by remainders; ties go to the row that stands first.
 
     Examples
     --------
     >>> rows = pl.DataFrame({"c": [1, 1, 2], "x": [100, 100, -7], "days": [2, 1, 5]})
-    >>> rows.select(parted(pl.col("x"), pl.col("days"), ["c"]))["x"].to_list()
+    >>> parted(rows, ["x"], "days", ["c"])["x"].to_list()
     [67, 33, -7]
     """
-    product, total = value.cast(pl.Int128) * weight.cast(pl.Int128), weight.cast(pl.Int128).sum().over(whole)
-    part = product // total
-    rest = product - part * total
-    left_over = value.cast(pl.Int128) - part.sum().over(whole)
-    rank = rest.rank("ordinal", descending=True).over(whole)
-    return (part + (rank <= left_over).cast(pl.Int128)).cast(pl.Int64)
+    weighed = pl.col(weight).cast(pl.Int128)
+    split = rows.with_columns(total_=weighed.sum().over(whole))
+    for name in values:
+        # A step at a time: a sum over groups within a sum over groups would be worked out group by group.
+        product = pl.col(name).cast(pl.Int128) * weighed
+        split = split.with_columns(part_=product // pl.col("total_"), product_=product)
+        split = split.with_columns(rest_=pl.col("product_") - pl.col("part_") * pl.col("total_"))
+        left_over = pl.col(name).cast(pl.Int128) - pl.col("part_").sum().over(whole)
+        rank = pl.col("rest_").rank("ordinal", descending=True).over(whole)
+        part = pl.col("part_") + (rank <= left_over).cast(pl.Int128)
+        split = split.with_columns(part.cast(pl.Int64).alias(name))
+    return split.select(rows.columns)
 
 
 def amounts(book: Book, policy: Policy) -> pl.DataFrame:
