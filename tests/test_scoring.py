@@ -487,7 +487,7 @@ def test_zero_change_moves_nobody(rows):
     same, [unchanged] = managers.retargeted(rows, EVERY, "net_new_money", 1_000_000)
     for one in EVERY.rules:
         unchanged = managers.altered(unchanged, one.name, cap=one.cap)
-        unchanged = unchanged if one.weight is None else managers.reweighted(unchanged, one.name, one.weight)
+        unchanged = unchanged if one.weight is None else managers.reweighted(unchanged, {one.name: one.weight})
     found = managers.moved(before, managers.outcome(same, unchanged, [LINEAR]))
     assert found.people.is_empty()
     assert found.pay_before == found.pay_after == before["pay"].sum()
@@ -515,7 +515,7 @@ def test_higher_targets_move_those_who_are_measured_by_them():
 @SOME
 @given(st.integers(0, 100_000), st.sampled_from([one.name for one in OUR_CARD.rules if one.weight is not None]))
 def test_weights_add_up_to_100_whatever_is_moved(weight, name):
-    changed = managers.reweighted(OUR_CARD, name, weight)
+    changed = managers.reweighted(OUR_CARD, {name: weight})
     weights = {one.name: one.weight for one in changed.rules if one.weight is not None}
     assert sum(weights.values()) == 100_000
     assert weights[name] == weight
@@ -525,13 +525,32 @@ def test_weights_add_up_to_100_whatever_is_moved(weight, name):
     assert all(right - left >= -1 for left, right in pairwise(by_old))  # who weighed more still does
 
 
+def test_weights_that_were_given_stay_and_the_others_make_up_for_them():
+    changed = managers.reweighted(OUR_CARD, {"Deposits": 30_000, "Retention": 5_000})
+    weights = {one.name: one.weight for one in changed.rules if one.weight is not None}
+    assert (weights["Deposits"], weights["Retention"], sum(weights.values())) == (30_000, 5_000, 100_000)
+    assert weights["Contribution"] == 13_000  # 15 of the 75 that the others had
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "expected"),
+    [("Steps", 500_000, 250), ("Late", 1_500_000, 150_000_00), ("Files", 1_000_000, KYC.at)],
+)
+def test_a_rule_asks_for_more_by_its_start_its_steps_or_its_bounds(name, factor, expected):
+    changed = managers.stretched(card(MONEY, KYC, LATE, replace(STEPS, name="Steps")), name, factor)
+    one = next(rule for rule in changed.rules if rule.name == name)
+    found = {"Steps": one.start, "Late": one.every, "Files": one.at}[name]
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda: managers.reweighted(THREE, "Mony", 1), "Mony is no rule of scorecard Card. Did you mean Money"),
-        (lambda: managers.reweighted(THREE, "Gripes", 1), "Gripes of scorecard Card has no weight: its points"),
-        (lambda: managers.reweighted(THREE, "Money", -1), "-0.001 is no weight. Give one from 0 to 100"),
-        (lambda: managers.reweighted(card(replace(MONEY, weight=100_000)), "Money", 5), "is the only rule"),
+        (lambda: managers.reweighted(THREE, {"Mony": 1}), "Mony is no rule of scorecard Card. Did you mean Money"),
+        (lambda: managers.reweighted(THREE, {"Gripes": 1}), "Gripes of scorecard Card has no weight: its points"),
+        (lambda: managers.reweighted(THREE, {"Money": -1}), "-0.001 is no weight. Give one from 0 to 100"),
+        (lambda: managers.reweighted(card(replace(MONEY, weight=100_000)), {"Money": 5}), "add up to 0.005, and the others"),
+        (lambda: managers.stretched(THREE, "Gripes", 500_000), "Gripes of scorecard Card has no bounds and no steps"),
         (lambda: managers.altered(THREE, "Money", weight=5), "A weight is changed together with the others"),
         (lambda: managers.retargeted(three(), THREE, "net_new_money", 0), "A factor of 0 leaves no target"),
     ],

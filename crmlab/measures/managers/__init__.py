@@ -2,11 +2,12 @@
 
 ``managers.findings`` what is wrong with assignments and which rule settles it · ``managers.answering`` who answers for
 a loss · ``managers.bridge`` what moved a book · ``managers.assessed`` what everybody is assessed by ·
-``managers.scores`` what each rule gives whom · ``managers.told`` the same in words · ``managers.totals`` points and
-lines · ``managers.paid`` what points are paid · ``managers.moved`` who moves when the rules do ·
-``managers.assessment`` who is above what the book would yield anyway, and how sure that is · ``managers.target_audit``
-whether achievement follows the book handed over · ``managers.duties`` who must be spoken with how often,
-``managers.due`` when next · ``managers.proposal`` the book of who leaves, dealt to the others.
+``managers.rows_behind`` the customers each value is made of · ``managers.scores`` what each rule gives whom ·
+``managers.told`` the same in words · ``managers.totals`` points and lines · ``managers.paid`` what points are paid ·
+``managers.moved`` who moves when the rules do · ``managers.assessment`` who is above what the book would yield anyway,
+and how sure that is · ``managers.target_audit`` whether achievement follows the book handed over · ``managers.duties``
+who must be spoken with how often, ``managers.due`` when next · ``managers.proposal`` the book of who leaves, dealt to
+the others.
 """
 
 from importlib import import_module
@@ -16,17 +17,20 @@ _CONTENTS = {
     "bridging": ("bridge",),
     "gathering": ("Known", "gathered"),
     "assessing": ("assessed",),
+    "behind": ("rows_behind",),
     "scoring": ("scores", "totals"),
     "sentences": ("told",),
     "pay": ("paid",),
-    "whatif": ("altered", "moved", "outcome", "retargeted", "reweighted"),
+    "whatif": ("altered", "asks", "moved", "outcome", "retargeted", "reweighted", "stretched"),
     "expected": ("expectation",),
     "shrinkage": ("shrunk",),
     "funnel": ("scored", "verdicts"),
     "ranks": ("rank_intervals",),
     "fairness": ("assessment",),
     "audit": ("target_audit",),
-    "planning": ("due", "duties", "on_schedule", "workload"),
+    "owing": ("duties", "spans", "with_us"),
+    "planning": ("due", "workload"),
+    "schedule": ("by_role", "on_schedule", "reaching"),
     "recut": ("Recut", "proposal"),
     "handing": ("Names",),
     "pairing": ("Weights",),

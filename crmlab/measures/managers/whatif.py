@@ -1,6 +1,6 @@
 """What if the rules were others: the same table scored again, and who moves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -103,39 +103,50 @@ def outcome(assessed: pl.DataFrame, cards: Scorecard | Sequence[Scorecard], plan
     return paid(totals(scores(assessed, cards), cards), plans)
 
 
-def reweighted(card: Scorecard, rule: str, weight: int) -> Scorecard:
-    """The card with another weight of one rule; the others keep their proportions, and all add up to 100 again.
+def reweighted(card: Scorecard, weights: Mapping[str, int]) -> Scorecard:
+    """The card with other weights of some rules; the others keep their proportions, and all add up to 100 again.
 
     Parameters
     ----------
     card
         A scorecard.
-    rule
-        The name of one of its rules that has a weight.
-    weight
-        Thousandths of a point, from 0 to 100,000.
+    weights
+        By the names of rules that have one: thousandths of a point, from 0 to 100,000.
+
+    Raises
+    ------
+    InputError
+        When a rule has no weight, a weight is out of range, or the others cannot make up for what is given.
 
     Examples
     --------
     >>> from crmlab.policy import load
-    >>> card = reweighted(load().scorecards[1], "Deposits", 0)
+    >>> card = reweighted(load().scorecards[1], {"Deposits": 0})
     >>> [(rule.name, rule.weight) for rule in card.rules][:3]
     [('Deposits', 0), ('Contribution', 17647), ('Net new money', 11765)]
     >>> sum(rule.weight or 0 for rule in card.rules)
     100000
     """
-    chosen = _rule(card, rule)
-    if chosen.weight is None:
-        raise InputError(f"{rule} of scorecard {card.name} has no weight: its points are counted. Change its points.")
-    if not 0 <= weight <= FULL:
-        raise InputError(f"{weight / 1000:g} is no weight. Give one from 0 to 100.")
-    if weight == chosen.weight:
+    for rule, weight in weights.items():
+        if _rule(card, rule).weight is None:
+            raise InputError(
+                f"{rule} of scorecard {card.name} has no weight: its points are counted. Change its points."
+            )
+        if not 0 <= weight <= FULL:
+            raise InputError(f"{weight / 1000:g} is no weight. Give one from 0 to 100.")
+    if all(_rule(card, rule).weight == weight for rule, weight in weights.items()):
         return card
-    others = [one for one in card.rules if one.weight is not None and one.name != rule]
-    shares = dict(zip((one.name for one in others), _split(FULL - weight, [one.weight for one in others]), strict=True))
-    if weight + sum(shares.values()) != FULL:
-        raise InputError(f"{rule} is the only rule of scorecard {card.name} with a weight. It stays at 100.")
-    shares[rule] = weight
+    given, others = (
+        sum(weights.values()),
+        [one for one in card.rules if one.weight is not None and one.name not in weights],
+    )
+    if given > FULL or (given < FULL and not others):
+        raise InputError(
+            f"The weights given for scorecard {card.name} add up to {given / 1000:g}, and the others cannot make up for "
+            "that to 100. Change fewer of them, or by less."
+        )
+    shares = dict(zip((one.name for one in others), _split(FULL - given, [one.weight for one in others]), strict=True))
+    shares |= weights
     return replace(card, rules=tuple(replace(one, weight=shares.get(one.name, one.weight)) for one in card.rules))
 
 
@@ -153,6 +164,52 @@ def altered(card: Scorecard, rule: str, **changes: int | None) -> Scorecard:
     if "weight" in changes:
         raise InputError("A weight is changed together with the others. Use managers.reweighted.")
     return replace(card, rules=tuple(replace(one, **changes) if one is chosen else one for one in card.rules))
+
+
+def asks(rule: ScoreRule) -> str | None:
+    """By what a rule asks for more or less: target, at (its bounds), start, every (each step), or by nothing.
+
+    Examples
+    --------
+    >>> from crmlab.policy import load
+    >>> [asks(rule) for rule in load().scorecards[1].rules if rule.name in ("Deposits", "Net new money", "Complaints")]
+    ['at', 'target', None]
+    """
+    if rule.on == "target":
+        return "target"
+    if rule.at:
+        return "at"
+    if rule.weight is not None:
+        return None
+    return "start" if rule.start else "every" if rule.every > 1 else None
+
+
+def stretched(card: Scorecard, rule: str, factor: int) -> Scorecard:
+    """The card with what one rule asks for, but for targets, times a factor in millionths, rounded half to even.
+
+    Targets are those of managers, too: `retargeted` changes them.
+
+    Examples
+    --------
+    >>> from crmlab.policy import load
+    >>> card = stretched(load().scorecards[1], "Deposits", 1_100_000)
+    >>> [knot for knot, _ in load().scorecards[1].rules[0].at], [knot for knot, _ in card.rules[0].at]
+    ([800000, 1000000, 1020000, 1150000], [880000, 1100000, 1122000, 1265000])
+    """
+    chosen = _rule(card, rule)
+    by = asks(chosen)
+    if by in (None, "target"):
+        raise InputError(
+            f"{rule} of scorecard {card.name} has no bounds and no steps. Change its target or its points."
+        )
+    if by != "at":
+        return altered(card, rule, **{by: _times(getattr(chosen, by), factor)})
+    at = tuple((_times(bound, factor), score) for bound, score in chosen.at)
+    if len({bound for bound, _ in at}) < len(at):
+        raise InputError(
+            f"The bounds of {rule} fall together at {factor / 10_000:g} % of what they are. Change them by less."
+        )
+    return altered(card, rule, at=at)
 
 
 def retargeted(

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import polars as pl
 
+from crmlab.errors import InputError
 from crmlab.views import theme
 from crmlab.views.book import ALL
+from crmlab.views.managers.changing import Change
 from crmlab.views.managers.tables import Tables
 from crmlab.views.widgets import Column, Table, table
 from crmlab.views.words import named, word
@@ -87,9 +89,12 @@ def books(tables: Tables, branch: str = ALL) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def movers(tables: Tables, card: str, rule: str, part: int, target: int) -> pl.DataFrame:
-    """Who would move under another rule, those whose pay moves most first."""
-    people = tables.if_so(card, rule, part, target).people
+def movers(tables: Tables, changes: tuple[Change, ...]) -> pl.DataFrame:
+    """Who would move under other rules, those whose pay moves most first; nobody where there can be no such rules."""
+    try:
+        people = tables.if_so(changes).people
+    except InputError:  # which is told above the list
+        people = tables.if_so(()).people
     home = pl.col("manager_id").replace_strict(tables.home, default=None, return_dtype=pl.String).alias("branch_id")
     pay = {f"amount_pay_{end}": f"pay_{end}" for end in ("before", "after", "change")}
     return tables.named(people.with_columns(home)).select(

@@ -4,13 +4,12 @@ from html import escape
 
 import polars as pl
 
-from crmlab.errors import InputError
 from crmlab.policy import MEASURES
 from crmlab.policy.scoring import MONEY, RATE
 from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.managers import draw
-from crmlab.views.managers.tables import AS_IT_IS, VERDICTS, Tables
+from crmlab.views.managers.tables import VERDICTS, Tables
 from crmlab.views.parts import small_table
 from crmlab.views.words import named, word
 
@@ -37,10 +36,10 @@ def count(tables: Tables, branch: str = ALL) -> str:
 def one(tables: Tables, measure: str | None, manager: str = ALL) -> str:
     """What is said of the manager chosen: the verdict, what will last, and the ranks they could as well have."""
     if not manager:
-        return _reading(word("managers.click"))
+        return reading(word("managers.click"))
     rows = tables.differences(measure).filter(pl.col("manager_id") == manager) if measure else pl.DataFrame()
     if not rows.height:
-        return _reading(word("managers.one_none", manager=escape(tables.manager(manager))))
+        return reading(word("managers.one_none", manager=escape(tables.manager(manager))))
     row = rows.row(0, named=True)
     verdict = f"<b>{named('manager_verdict', row['status'])}</b>"
     text = row["text"].split("<br>")[-1]
@@ -48,14 +47,14 @@ def one(tables: Tables, measure: str | None, manager: str = ALL) -> str:
     if row["rank"] is not None:
         n = tables.differences(measure)["rank"].count()
         ranks = word("managers.one_ranks", lower=row["rank_lower"], upper=row["rank_upper"], n=theme.whole(n))
-    return _reading(f"{escape(row['manager'])}: {verdict}. {text} {ranks}")
+    return reading(f"{escape(row['manager'])}: {verdict}. {text} {ranks}")
 
 
 def bridged(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
     """What of the movement of a book was the manager's, and what was handed over."""
     row = draw.bars(tables, draw.level(branch, manager), branch, manager)
     if row is None:
-        return _reading(word("managers.bridge_none"))
+        return reading(word("managers.bridge_none"))
     money = {name: _money(tables, row[name], signed=True) for name in ("new", "net_new_money", "handed_in", "interest")}
     others = {name: _money(tables, -row[name], signed=True) for name in ("lost", "handed_out")}
     change = _money(tables, row["closing"] - row["opening"], signed=True)
@@ -63,17 +62,17 @@ def bridged(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
     handed = _money(tables, row["handed_in"] - row["handed_out"], signed=True)
     who = tables.manager(manager) or tables.branch(branch) or word("managers.bank")
     told = {"who": escape(who), "change": change, "own": own, "handed": handed}
-    return _reading(word("managers.bridged", **told, **money, **others))
+    return reading(word("managers.bridged", **told, **money, **others))
 
 
 def scorecard(tables: Tables, manager: str = ALL) -> str:
     """The total of the manager chosen, the line reached, how far it is to the next ones, and the pay."""
     rows = tables.page("totals")
     if not manager or not rows.height:
-        return _reading(tables.without.get("scores") or word("managers.choose"))
+        return reading(tables.without.get("scores") or word("managers.choose"))
     own = rows.filter(pl.col("manager_id") == manager).sort("period")
     if not own.height:
-        return _reading(word("managers.not_scored", manager=escape(tables.manager(manager))))
+        return reading(word("managers.not_scored", manager=escape(tables.manager(manager))))
     row = own.row(-1, named=True)
     told = {name: _points(row[name]) for name in ("points", "result_points", "process_points", "deduction_points")}
     text = word("managers.total", manager=escape(tables.manager(manager)), card=escape(row["card"]),
@@ -86,7 +85,7 @@ def scorecard(tables: Tables, manager: str = ALL) -> str:
         next_line = named("line_reached", row["next_line"])
         text += " " + word("managers.next_line", line=next_line, missing=_points(row["missing"]))
     if row["plan"]:
-        text += " " + word("managers.paid", pay=_pay(tables, row["pay"]), plan=escape(row["plan"]))
+        text += " " + word("managers.paid", pay=pay(tables, row["pay"]), plan=escape(row["plan"]))
     return f'<p class="crmlab-verdict">{text}</p>'
 
 
@@ -104,35 +103,11 @@ def traced(tables: Tables, manager: str = ALL, clicked: list | None = None) -> s
     return small_table((word("managers.how"), word("managers.points")), sentences, "tn")
 
 
-def if_so(tables: Tables, card: str, rule: str, part: int, target: int) -> str:
-    """How many would move, and what all of it costs."""
-    try:
-        found = tables.if_so(card, rule, part, target)
-    except InputError as error:
-        return _reading(escape(str(error)))
-    if (part, target) == (AS_IT_IS, AS_IT_IS):
-        return _reading(word("managers.nothing_changed", pay=_pay(tables, found.pay_before)))
-    of_rule = next(one for of in tables.cards if of.name == card for one in of.rules if one.name == rule)
-    hint = "" if of_rule.on == "target" or target == AS_IT_IS else " " + word("managers.without_target")
-    n = found.people.height
-    if not n:
-        return _reading(word("managers.nobody_moves", pay=_pay(tables, found.pay_before)) + hint)
-    up, down = ((found.people["points_change"] * sign > 0).sum() for sign in (1, -1))
-    lines = found.people.filter(pl.col("line_before").ne_missing(pl.col("line_after"))).height
-    counts = {"n": n, "of": found.n, "up": up, "down": down, "lines": lines}
-    alone = (found.people.select((pl.col("points_change") == 0) & (pl.col("pay_change") == 0)).to_series()).sum()
-    ranks = word("managers.ranks_alone", n=theme.whole(alone)) if alone else ""
-    pay = {"before": _pay(tables, found.pay_before), "after": _pay(tables, found.pay_after),
-           "change": _pay(tables, found.pay_after - found.pay_before, signed=True)}  # fmt: skip
-    text = word("managers.moved", **{key: theme.whole(value) for key, value in counts.items()}, **pay, ranks=ranks)
-    return f'<p class="crmlab-verdict">{text}</p>{hint and _reading(hint)}'
-
-
 def contacts(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
     """How many contacts are due and overdue, and how many managers cannot make them in a month."""
     rows = draw.load(tables, branch, manager)
     if not rows.height:
-        return _reading(tables.without.get("due") or word("managers.no_duty"))
+        return reading(tables.without.get("due") or word("managers.no_duty"))
     unknown, sums = (
         rows["n_contacts"].null_count(),
         rows.select(pl.col("n_overdue", "n_needed").sum()).row(0, named=True),
@@ -143,20 +118,30 @@ def contacts(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
         text += " " + word("managers.no_capacity", n=theme.whole(unknown))
     if rows.height > draw.MOST_ROWS:
         text += " " + word("managers.first_rows", n=draw.MOST_ROWS)
-    return _reading(text)
+    return reading(text)
 
 
 def findings(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
     """What is wrong with the assignments, how many times."""
     rows = tables.page("assignment_findings", branch=branch, manager=manager)
     if not rows.height:
-        return _reading(tables.without.get("assignment_findings") or word("managers.no_findings"))
+        return reading(tables.without.get("assignment_findings") or word("managers.no_findings"))
     counts = rows.group_by("finding", maintain_order=True).agg(pl.len(), pl.col("customer_no").n_unique())
     told = [
         word("managers.found", finding=escape(finding), n=theme.whole(n), n_customers=theme.whole(n_customers))
         for finding, n, n_customers in counts.rows()
     ]
-    return _reading("; ".join(told) + ".")
+    return reading("; ".join(told) + ".")
+
+
+def pay(tables: Tables, minor: int, signed: bool = False) -> str:
+    """Pay to the unit: it is somebody's."""
+    return f"{tables.mart.base_currency} {theme.full(minor / 10**tables.mart.minor_digits, signed=signed)}"
+
+
+def reading(text: str) -> str:
+    """A sentence beside what it is about."""
+    return f'<p class="crmlab-reading">{text}</p>'
 
 
 def _verdicts(tables: Tables, measure: str | None, branch: str) -> str:
@@ -236,12 +221,3 @@ def _money(tables: Tables, minor: int, signed: bool = False) -> str:
     text = theme.money(minor, tables.mart.minor_digits)
     sign = "+" if signed and minor > 0 else ""
     return f"{tables.mart.base_currency} {sign}{text}"
-
-
-def _pay(tables: Tables, minor: int, signed: bool = False) -> str:
-    """Pay to the unit: it is somebody's."""
-    return f"{tables.mart.base_currency} {theme.full(minor / 10**tables.mart.minor_digits, signed=signed)}"
-
-
-def _reading(text: str) -> str:
-    return f'<p class="crmlab-reading">{text}</p>'

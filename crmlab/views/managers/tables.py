@@ -7,12 +7,12 @@ import polars as pl
 from crmlab.mart.snapshot import Mart
 from crmlab.measures.managers import whatif
 from crmlab.policy import MEASURES, PayPlan, Scorecard, ScoreRule
-from crmlab.policy.scoring import MONEY, POINT, Entry, Line
+from crmlab.policy.scoring import MONEY, Entry, Line
 from crmlab.views import theme
 from crmlab.views.book import ALL, scope
+from crmlab.views.managers.changing import Change, changed, with_targets
 from crmlab.views.words import named, word
 
-AS_IT_IS = 100  # per cent of today's rule
 ABOVE = {name: name for name in ("watch_lower", "watch_upper", "limit_lower", "limit_upper", "lower", "upper")}
 ABOVE |= {"lasting": "long_run", "away": "observed"}
 VERDICTS = ["clearly above", "as expected", "clearly below", "too few to say"]
@@ -31,7 +31,7 @@ class Tables:
         self.branches = dict(mart.page("branches").select("branch_id", pl.coalesce("name", "branch_id")).rows())
         self.managers = dict(mart.page("managers").select("manager_id", pl.coalesce("name", "manager_id")).rows())
         self.home = dict(mart.page("managers").select("manager_id", "branch_id").rows())
-        self.now, self.before = cache(self._now), cache(self._before)
+        self.now, self.before, self.scored_by = cache(self._now), cache(self._before), cache(self._scored_by)
         self.if_so, self.differences = lru_cache(8)(self._if_so), lru_cache(4)(self._differences)
 
     def page(self, name: str, **chosen: str) -> pl.DataFrame:
@@ -100,40 +100,21 @@ class Tables:
         """Points, lines and pay under the rules as they are."""
         return whatif.outcome(self.now(), self.cards, self.plans)
 
-    def _if_so(self, card: str, rule: str, part: int, target: int) -> whatif.Moved:
-        """Who moves if a rule of a card gave so many per cent of its points, and asked for so many of its target."""
-        if (part, target) == (AS_IT_IS, AS_IT_IS):
-            return whatif.moved(self.before(), self.before())
-        rows, cards = self.now(), [changed(one, rule, part) if one.name == card else one for one in self.cards]
-        if target != AS_IT_IS:
-            own = self.before().filter(pl.col("card") == card)["manager_id"].implode()
-            is_own, measure = pl.col("manager_id").is_in(own), _rule(self.cards, card, rule).measure
-            theirs, others = whatif.retargeted(rows.filter(is_own), cards, measure, target * 10_000)
-            rows = pl.concat([theirs, rows.filter(~is_own)])
-            cards = [new if new.name == card else old for old, new in zip(cards, others, strict=True)]
-        return whatif.moved(self.before(), whatif.outcome(rows, cards, self.plans))
+    def _scored_by(self, card: str) -> pl.DataFrame:
+        """What a card asks of those whom it scores."""
+        own = self.before().filter(pl.col("card") == card)["manager_id"].implode()
+        asked = [one.measure for of in self.cards if of.name == card for one in (*of.entries, *of.rules)]
+        return self.now().filter(pl.col("manager_id").is_in(own), pl.col("measure").is_in(asked))
 
-
-def changed(card: Scorecard, rule: str, part: int) -> Scorecard:
-    """The card with so many per cent of a rule's weight, the other weights making up for it, or of its points.
-
-    Examples
-    --------
-    >>> from crmlab.policy import load
-    >>> card = changed(load().scorecards[1], "Complaints", 150)
-    >>> [rule.points for rule in card.rules if rule.name == "Complaints"]
-    [3000]
-    """
-    if part == AS_IT_IS:
-        return card
-    found = _rule((card,), card.name, rule)
-    if found.weight is None:
-        return whatif.altered(card, rule, points=round(found.points * part / AS_IT_IS))
-    return whatif.reweighted(card, rule, min(round(found.weight * part / AS_IT_IS), AS_IT_IS * POINT))
-
-
-def _rule(cards: tuple[Scorecard, ...], card: str, rule: str) -> ScoreRule:
-    return next(one for of in cards if of.name == card for one in of.rules if one.name == rule)
+    def _if_so(self, changes: tuple[Change, ...]) -> whatif.Moved:
+        """Who moves if rules were as a reader wants them; only cards with a change are scored again."""
+        of_card = {name: [one for one in changes if one.card == name] for name in {one.card for one in changes}}
+        parts = [self.before().filter(~pl.col("card").is_in(list(of_card)))]
+        for card in (one for one in self.cards if one.name in of_card):
+            own, made = self.scored_by(card.name), changed(card, of_card[card.name])
+            if own.height:
+                parts.append(whatif.outcome(*with_targets(own, made, of_card[card.name]), self.plans))
+        return whatif.moved(self.before(), pl.concat(parts))
 
 
 def _card(row: dict) -> Scorecard:

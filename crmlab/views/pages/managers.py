@@ -8,7 +8,7 @@ import ipywidgets
 import polars as pl
 
 from crmlab.mart.snapshot import Mart
-from crmlab.views.managers import controls, dealing, draw, say
+from crmlab.views.managers import controls, dealing, draw, rules, say
 from crmlab.views.managers.listed import listed
 from crmlab.views.managers.tables import Tables
 from crmlab.views.parts import Reader, block, button, panel, sentence
@@ -90,10 +90,10 @@ def _scorecard(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
 def _what_if(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     if shown.tables.now().is_empty():
         return [_titled(shown, "movers", sentence(shown.tables.without.get("scores") or word("managers.none_here")))]
-    rules = controls.rules(shown.tables)
-    rows = _rows(shown, "movers", sight, partial(controls.show, shown.chosen), **rules)
-    pickers = block("crmlab-pickers", *rules.values())
-    return [_titled(shown, "movers", pickers, _said(shown, say.if_so, sight, **rules), rows)]
+    wanted = rules.Wanted()
+    rows = _rows(shown, "movers", sight, partial(controls.show, shown.chosen), changes=wanted)
+    told = _said(shown, rules.told, sight, changes=wanted)
+    return [_titled(shown, "movers", rules.controls(shown.tables, wanted), told, rows)]
 
 
 def _plan(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
