@@ -169,7 +169,17 @@ def test_manifest_counts_the_rows_of_every_table(request, name):
     mart = request.getfixturevalue(name)
     lazy = {
         table: getattr(mart, table)
-        for table in ("facts", "customers", "books", "contribution", "standing", "events", "accounts", "holdings")
+        for table in (
+            "facts",
+            "customers",
+            "books",
+            "contribution",
+            "standing",
+            "events",
+            "accounts",
+            "holdings",
+            "behind",
+        )
     }
     rows = {table: frame.select(pl.len()).collect().item() for table, frame in lazy.items()}
     assert mart.manifest["rows"] == rows | {page: mart.page(page).height for page in PAGES}

@@ -126,6 +126,7 @@ def _write(folder: Path, bank: Bank, progress: Progress) -> None:
     rows |= {"events": events.height, "accounts": accounts.height, "holdings": holdings.height} | {
         name: table.height for name, table in tables.items()
     }
+    rows["behind"] = pl.scan_parquet(folder / "behind").select(pl.len()).collect().item()
     facts = pl.scan_parquet(folder / "facts")
     report = check(bank, facts)
     manifest = json.dumps(
@@ -181,7 +182,7 @@ def _tables(
     known = [tables[name] for name in ("leads", "completeness", "members")]
     books = pl.scan_parquet(folder / "books")
     staff = managing.Known(bank, *everyone, facts, written[0], books, written[1], maturities, *known)
-    managed, assessed = managing.tables(staff, progress)
+    managed, assessed = managing.tables(staff, folder / "behind", progress)
     return tables | managed, {"leaving": told, "offers": offered, "managers": assessed}
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
 from crmlab.bank.read import Bank
 from crmlab.errors import InputError
-from crmlab.mart import fairness
+from crmlab.mart import behind, fairness
 from crmlab.mart.people import Paths
 from crmlab.measures import managers, movement
 from crmlab.policy import Scorecard
@@ -41,9 +42,10 @@ class Known(NamedTuple):
     members: pl.DataFrame  # customer_id, household_id, group_id
 
 
-def tables(known: Known, progress: Progress) -> tuple[dict[str, pl.DataFrame], dict]:
-    """The page tables by name, and what the manifest says of managers."""
+def tables(known: Known, folder: Path, progress: Progress) -> tuple[dict[str, pl.DataFrame], dict]:
+    """The page tables by name, and what the manifest says of managers; into the folder goes what is behind points."""
     bank = known.bank
+    behind.begun(folder)
     rules = {
         "scorecards": [asdict(card) for card in bank.policy.scorecards],
         "pay": [asdict(plan) for plan in bank.policy.pay],
@@ -56,7 +58,7 @@ def tables(known: Known, progress: Progress) -> tuple[dict[str, pl.DataFrame], d
     else:
         gathered = _gathered(known)
         parts = {
-            "scores": lambda: _scored(gathered, bank.policy.scorecards, bank.policy.pay),
+            "scores": lambda: _scored(gathered, bank.policy.scorecards, bank.policy.pay, folder),
             "fairness": lambda: fairness.told(known, gathered, since, until),
             "book_bridges": lambda: {"book_bridges": _bridges(known, since, until)},
             "assignment_findings": lambda: {"assignment_findings": _findings(known)},
@@ -97,8 +99,10 @@ def _span(known: Known) -> tuple[date, date]:
     return max(pl.select(pl.lit(last).dt.offset_by(f"-{YEAR}mo").dt.month_end()).item(), first), last
 
 
-def _scored(gathered: managers.Known, cards: tuple[Scorecard, ...], pay: tuple) -> dict[str, pl.DataFrame]:
-    """What everybody is scored by, the trace in words, and what it adds up to.
+def _scored(
+    gathered: managers.Known, cards: tuple[Scorecard, ...], pay: tuple, folder: Path
+) -> dict[str, pl.DataFrame]:
+    """What everybody is scored by, the trace in words, and what it adds up to; into the folder the rows behind it.
 
     A card is of a month, a quarter or a year: of each table only those are kept whom a card of that period scores.
     """
@@ -106,13 +110,14 @@ def _scored(gathered: managers.Known, cards: tuple[Scorecard, ...], pay: tuple) 
     for every in sorted({card.period for card in cards}):
         rows = managers.assessed(gathered, every)
         judged = rows.filter(pl.col("value").count().over("manager_id", "period") > 0)
-        own = [card.name for card in cards if card.period == every]
-        trace = managers.scores(judged, cards).filter(pl.col("card").is_in(own))
+        own = [card for card in cards if card.period == every]
+        trace = managers.scores(judged, cards).filter(pl.col("card").is_in([card.name for card in own]))
         scored = judged.join(trace.select("manager_id", "period").unique(), on=["manager_id", "period"], how="semi")
         sums = managers.paid(managers.totals(trace, cards), pay)
-        # Sentences are of the last year: what was earlier is told by its totals.
+        # Sentences and the rows behind them are of the last year: what was earlier is told by its totals.
         since = pl.col("period").max().dt.offset_by(f"-{YEAR}mo").dt.month_end()
         recent = managers.told(trace.filter(pl.col("period") > since), cards)
+        behind.written(folder, gathered, scored.filter(pl.col("period") > since), own, every)
         made = {"assessed": scored, "scores": recent, "totals": sums}
         parts.append({name: _plain(frame).with_columns(every=pl.lit(every)) for name, frame in made.items()})
     key = ["manager_id", "period"]

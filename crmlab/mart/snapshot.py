@@ -85,6 +85,11 @@ class Mart:
         return pl.scan_parquet(self.folder / "holdings.parquet")
 
     @property
+    def behind(self) -> pl.LazyFrame:
+        """What each rule of a manager was counted from, in the order of managers; see `crmlab.managers.rows_behind`."""
+        return pl.scan_parquet(self.folder / "behind")
+
+    @property
     def identity(self) -> pl.LazyFrame:
         """Name, mobile, address and national ID; read only for the one customer for whom they are asked."""
         return pl.scan_parquet(self.folder / "identity.parquet")
