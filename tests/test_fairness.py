@@ -20,13 +20,15 @@ def brute_expectation(rows: list[dict], factors: list[str], kept: int, kind: str
     told = {}
     for manager in {row["manager_id"] for row in rows}:
         mine = [row for row in rows if row["manager_id"] == manager]
-        others = [row for row in rows if row["manager_id"] != manager]
+        own = {row["customer_id"] for row in mine}
+        others = [row for row in rows if row["manager_id"] != manager and row["customer_id"] not in own]
         sums, used, residuals = dict.fromkeys(TOLD, 0), {}, []
         for row in mine:
             for depth in range(len(factors), kept - 1, -1):
                 key = tuple(row[name] for name in factors[:depth])
                 like = [one for one in others if tuple(one[name] for name in factors[:depth]) == key]
-                if len(like) >= expected.LEAST_PEERS and len({one["manager_id"] for one in like}) >= 3:
+                people, those = ({one[name] for one in like} for name in ("customer_id", "manager_id"))
+                if len(people) >= expected.LEAST_PEERS and len(those) >= expected.LEAST_OTHERS:
                     break
             else:
                 sums["n_alone"] += 1
@@ -55,14 +57,17 @@ def brute_expectation(rows: list[dict], factors: list[str], kept: int, kind: str
 
 @pytest.mark.parametrize("kind", ["rate", "amount"])
 @pytest.mark.parametrize("kept", [0, 1, 2])
-def test_expectation_is_what_counting_gives(kind, kept):
+@pytest.mark.parametrize("shared", [0, 200, 350])
+def test_expectation_is_what_counting_gives(kind, kept, shared):
     rng, n = np.random.default_rng(kept), 400
-    credit = rng.integers(1, 4, n)
+    credit, customer = rng.integers(1, 4, n), np.arange(n)
+    customer[n - shared :] -= shared // 2  # who are with two managers, but for the few who are with one twice
     frame = pl.DataFrame({
-        "manager_id": rng.integers(0, 6, n), "customer_id": range(n), "kind": rng.binomial(1, 0.05, n),
-        "tier": rng.binomial(3, 0.3, n), "n": credit,
+        "manager_id": rng.integers(0, 6, n), "customer_id": customer, "kind": rng.binomial(1, 0.05, n)[customer],
+        "tier": rng.binomial(3, 0.3, n)[customer], "n": credit,
         "value": rng.binomial(credit, 0.3) if kind == "rate" else rng.integers(-900, 10**6, n),
     })  # fmt: skip
+    frame = frame.group_by("manager_id", "customer_id", "kind", "tier").agg(pl.col("n", "value").sum())
     told = managers.expectation(frame, ["kind", "tier"], kind=kind, kept=kept)
     by_hand = brute_expectation(frame.to_dicts(), ["kind", "tier"], kept, kind)
     assert told["n_merged"].sum() + told["n_alone"].sum() > 0
@@ -129,6 +134,18 @@ def test_own_customers_do_not_raise_their_own_expectation():
     assert one["observed"].item() < other["observed"].item()
 
 
+def test_customers_shared_with_a_colleague_do_not_raise_the_expectation_either():
+    """Two share 100 customers who do twice as much as the 200 of the others: of half a customer 50 is expected."""
+    rows = [(who, i, 0.5, 100) for who in (0, 1) for i in range(100)]
+    rows += [(2 + i % 4, 100 + i, 1.0, 100) for i in range(200)]
+    frame = pl.DataFrame(rows, ["manager_id", "customer_id", "n", "value"], orient="row").with_columns(tier=0)
+    told = managers.expectation(frame, ["tier"], kind="amount").filter(pl.col("manager_id") < 2)
+    assert told["expected"].to_list() == pytest.approx([5_000, 5_000])
+    # Where there is nobody but the two, nobody is like their customers.
+    with pytest.raises(InputError, match="No customer can be compared"):
+        managers.expectation(frame.filter(pl.col("manager_id") < 2), ["tier"], kind="amount")
+
+
 def test_a_year_and_another_are_assessed_apart():
     rng = np.random.default_rng(13)
     (first, _), (second, _) = drawn(rng, 15), drawn(rng, 15, added=0.3)
@@ -182,6 +199,15 @@ def test_what_cannot_be_said_is_said():
     why = dict(told.select("manager_id", "why").iter_rows()) | {"whale": told.filter(manager_id="4")["why"].item()}
     assert {name: why[name][: len(said)] for name, said in SAID.items()} == SAID
     assert told.filter(pl.col("why") != "")["verdict"].unique().to_list() == ["too few to say"]
+
+
+def test_cases_of_money_are_counted_as_customers():
+    """Of 60 customers one has ten times what each other has, and most keep all: as good as 30 alike, of whom 3 lose."""
+    rows = [(who, 100 * who + i, 1_000 if i == 0 else 100, i) for who in range(12) for i in range(60)]
+    frame = pl.DataFrame(rows, ["manager_id", "customer_id", "n", "i"], orient="row")
+    told = assessment(frame.with_columns(tier=0, value=pl.when(pl.col("i") % 10 == 5).then(0).otherwise("n")), ["tier"])
+    assert told.select("observed", "expected").unique().rows() == [(6_300, 6_300.0)]
+    assert told["why"].unique().to_list() == ["only 2.6 cases are expected without one, fewer than 5"]
 
 
 def test_of_few_managers_nothing_is_said():

@@ -67,3 +67,21 @@ def test_who_was_handed_a_rich_book_is_not_called_out():
         n_naive += rich["value"].mean() > 1.2 * rows["value"].mean()
     assert n_called <= at_most(REPLICATIONS, 0.002)
     assert n_naive > 0.99 * REPLICATIONS  # against the mean of all, the book alone would look like merit
+
+
+@pytest.mark.slow
+def test_money_that_left_at_its_maturity_with_one_customer_is_no_verdict():
+    """Each customer keeps all or nothing; what matures is as uneven as money is, and half of a book may be one's."""
+    rng, found = np.random.default_rng(2011), []
+    for share in (0.75, 0.97, 0.97, 0.97, 0.97) * 20:
+        manager = np.repeat(np.arange(40), rng.integers(20, 60 if share > 0.9 else 160, 40))
+        amount = np.round(1e6 * np.exp(rng.normal(0, 1.2, len(manager)))).astype(int)
+        rows = pl.DataFrame({
+            "manager_id": manager, "customer_id": range(len(manager)), "tier": 0, "n": amount,
+            "value": np.where(rng.random(len(manager)) < share, amount, 0),
+        })  # fmt: skip
+        found.append(assessment(rows, ["tier"]).with_columns(share=share))
+    sure = pl.concat(found).filter(pl.col("verdict") != "too few to say")
+    assert sure["share"].unique().to_list() == [0.75]
+    assert sure["verdict"].is_in(CLEAR).sum() <= at_most(len(sure), 0.002)
+    assert (sure["score"].abs() > 1.96).sum() <= at_most(len(sure), 0.05)

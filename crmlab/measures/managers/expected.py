@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import reduce
 from operator import mul
+from typing import NamedTuple
 
 import polars as pl
 
@@ -15,16 +16,18 @@ LEAST_OTHERS = 3  # whose customers they are: against one colleague it is his do
 NOTHING_VARIES = 1e-12  # of a stratum's squares: what is left of equal numbers after rounding
 # Sums over customers: of what they were credited with (n) and of what came of it (x, less the level of the bank).
 SUMS = ("n", "x", "nn", "xn", "xx", "nnn", "xnn", "xxn", "xxx")
+OWN = ["n_customers", *SUMS]
 
 
 def expectation(rows: pl.DataFrame, factors: Sequence[str], *, kind: str = "rate", kept: int = 1) -> pl.DataFrame:
     """What is expected of each manager, given whom they look after, and how far chance alone takes it from that.
 
     A manager's customers are expected to do as other managers' customers of the same stratum do; their own are left
-    out, since whoever holds half of a stratum would else be compared with themselves. A stratum with fewer than
-    `LEAST_PEERS` customers of others, or of fewer than `LEAST_OTHERS` other managers, is merged with those that
-    differ from it in the last factor only, then in the last two, and so on; the first `kept` factors are never given
-    up. Customers who are alone even then are left out and counted.
+    out, since whoever holds half of a stratum would else be compared with themselves, and so are the parts that others
+    have of them, by share or after a handover. A stratum with fewer than `LEAST_PEERS` customers of others, or of fewer
+    than `LEAST_OTHERS` other managers, is merged with those that differ from it in the last factor only, then in the
+    last two, and so on; the first `kept` factors are never given up. Customers who are alone even then are left out and
+    counted.
 
     Answers: how much of the result came with the book?
 
@@ -47,10 +50,11 @@ def expectation(rows: pl.DataFrame, factors: Sequence[str], *, kind: str = "rate
     -------
     pl.DataFrame
         manager_id, n_customers, n_merged (of them, compared in merged strata), n_alone (left out, like nobody else's),
-        n, observed, expected, observed_to_expected (null unless something is expected), error (standard error of the
-        difference if the manager changes nothing, what others' rates leave open included), wide_error (the same; of an
-        amount at least what the manager's own customers vary by), spread (what one standard deviation of every customer
-        adds up to) and skew (of the difference, by chance); by manager.
+        n, n_alike (so many customers of one credit weigh as much), observed, expected, observed_to_expected (null
+        unless something is expected), error (standard error of the difference if the manager changes nothing, what
+        others' rates leave open included), wide_error (the same; of an amount at least what the manager's own customers
+        vary by), spread (what one standard deviation of every customer adds up to) and skew (of the difference, by
+        chance); by manager.
 
     Raises
     ------
@@ -74,11 +78,7 @@ def expectation(rows: pl.DataFrame, factors: Sequence[str], *, kind: str = "rate
     customers = customers.with_columns(pl.lit(0, pl.Int8).alias(_ALL))
     customers = customers.with_columns(level=value.sum().over(levels) / n.sum().over(levels))
     customers = customers.with_columns(n=n, x=value - n * pl.col("level"))
-    powers = [reduce(mul, map(pl.col, name)).sum().alias(name) for name in SUMS]
-    cells = customers.group_by("manager_id", _ALL, *factors, maintain_order=True).agg(
-        pl.len().cast(pl.Int64).alias("n_customers"), pl.col("value").sum(), pl.col("level").first(), *powers
-    )
-    compared, alone = _compared(cells, factors, kept)
+    compared, alone = _compared(_cells(customers, factors), factors, kept)
     if compared.is_empty():
         within = " and ".join(factors[:kept]) or "the bank"
         raise InputError(
@@ -91,7 +91,7 @@ def expectation(rows: pl.DataFrame, factors: Sequence[str], *, kind: str = "rate
     told = told.join(_added(compared, kind), on="manager_id", how="left")
     counts = pl.col("n_customers", "n_merged", "n_alone", "n", "observed").fill_null(0)
     return told.with_columns(counts).select(
-        "manager_id", "n_customers", "n_merged", "n_alone", "n", "observed", "expected",
+        "manager_id", "n_customers", "n_merged", "n_alone", "n", "n_alike", "observed", "expected",
         pl.when(pl.col("expected") > 0).then(pl.col("observed") / pl.col("expected")).alias("observed_to_expected"),
         "error", "wide_error", "spread", "skew",
     ).sort("manager_id")  # fmt: skip
@@ -129,19 +129,39 @@ def _credited(rows: pl.DataFrame, factors: Sequence[str], kind: str) -> pl.DataF
     return credited.agg(*(pl.col(name).first() for name in factors), n.sum(), value.cast(wide).sum())
 
 
-def _compared(cells: pl.DataFrame, factors: Sequence[str], kept: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+class _Cells(NamedTuple):
+    """Sums by stratum, in the finest one; n_customers counts rows."""
+
+    own: pl.DataFrame  # of each manager
+    shared: pl.DataFrame  # of each manager's customers, what other_id has of them
+    everybody: pl.DataFrame  # n_people: every customer once
+
+
+def _cells(customers: pl.DataFrame, factors: Sequence[str]) -> _Cells:
+    keys = [_ALL, *factors]
+    powers = [reduce(mul, map(pl.col, name)).sum().alias(name) for name in SUMS]
+    sums = [pl.len().cast(pl.Int64).alias("n_customers"), *powers]
+    own = customers.group_by("manager_id", *keys, maintain_order=True).agg(
+        pl.col("value").sum(), pl.col("level").first(), *sums
+    )
+    several = customers.filter(pl.col("customer_id").is_duplicated())
+    beside = several.rename({"manager_id": "other_id"}).join(
+        several.select("manager_id", "customer_id"), on="customer_id", maintain_order="left_right"
+    )
+    beside = beside.filter(pl.col("manager_id") != pl.col("other_id"))
+    shared = beside.group_by("manager_id", "other_id", *keys, maintain_order=True).agg(sums)
+    people = customers.unique("customer_id").group_by(keys).agg(pl.len().cast(pl.Int64).alias("n_people"))
+    return _Cells(own, shared, people)
+
+
+def _compared(cells: _Cells, factors: Sequence[str], kept: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each manager's cells beside the others' sums in the finest stratum that has enough of them, and those left."""
-    own = ["n_customers", *SUMS]
-    remaining, found = cells, []
+    remaining, found = cells.own, []
     for depth in range(len(factors), kept - 1, -1):
         keys = [_ALL, *factors[:depth]]
-        of_all = cells.group_by("manager_id", *keys, maintain_order=True).agg(pl.col(own).sum())
-        others = of_all.select(
-            "manager_id", *keys, (pl.len().over(keys) - 1).alias("managers_others"),
-            *((pl.col(name).sum().over(keys) - pl.col(name)).alias(f"{name}_others") for name in own),
-        ).filter(pl.col("n_customers_others") >= LEAST_PEERS, pl.col("managers_others") >= LEAST_OTHERS)  # fmt: skip
+        others = _others(cells, keys)
         mine = remaining.group_by("manager_id", *keys, maintain_order=True).agg(
-            pl.col("value", *own).sum(), pl.col("level").first()
+            pl.col("value", *OWN).sum(), pl.col("level").first()
         )
         is_merged = pl.lit(depth < len(factors)).alias("is_merged")
         found.append(
@@ -149,6 +169,26 @@ def _compared(cells: pl.DataFrame, factors: Sequence[str], kept: int) -> tuple[p
         )
         remaining = remaining.join(others, on=["manager_id", *keys], how="anti", maintain_order="left")
     return pl.concat(found), remaining
+
+
+def _others(cells: _Cells, keys: list[str]) -> pl.DataFrame:
+    """What others have in each manager's strata beside the manager's own customers, where that is enough."""
+    of_all = cells.own.group_by("manager_id", *keys, maintain_order=True).agg(pl.col(OWN).sum())
+    both = cells.shared.group_by("manager_id", "other_id", *keys, maintain_order=True).agg(pl.col(OWN).sum())
+    whole = of_all.select(*keys, other_id="manager_id", n_whole="n_customers")
+    is_all = pl.col("n_customers") == pl.col("n_whole")  # all that the other has here are the manager's, too
+    both = both.join(whole, on=["other_id", *keys], maintain_order="left")
+    both = both.group_by("manager_id", *keys, maintain_order=True).agg(pl.col(OWN).sum(), n_gone=is_all.sum())
+    people = cells.everybody.group_by(keys).agg(pl.col("n_people").sum())
+    rows = of_all.join(both, on=["manager_id", *keys], how="left", suffix="_both", maintain_order="left")
+    rows = rows.join(people, on=keys, maintain_order="left")
+    left = {name: pl.col(name).sum().over(keys) - pl.col(name) - pl.col(f"{name}_both").fill_null(0) for name in OWN}
+    told = rows.select(
+        "manager_id", *keys, (pl.len().over(keys) - 1 - pl.col("n_gone").fill_null(0)).alias("managers_others"),
+        (pl.col("n_people") - pl.col("n_customers")).alias("people_others"),
+        *(expr.alias(f"{name}_others") for name, expr in left.items()),
+    )  # fmt: skip
+    return told.filter(pl.col("people_others") >= LEAST_PEERS, pl.col("managers_others") >= LEAST_OTHERS)
 
 
 def _added(compared: pl.DataFrame, kind: str) -> pl.DataFrame:
@@ -170,6 +210,7 @@ def _added(compared: pl.DataFrame, kind: str) -> pl.DataFrame:
     one = pl.col("of_one")
     told = peers.group_by("manager_id", maintain_order=True).agg(
         pl.col("n_customers").sum(), pl.col("n_customers").filter("is_merged").sum().alias("n_merged"), mine["n"].sum(),
+        (mine["n"].sum() ** 2 / mine["nn"].sum()).alias("n_alike"),
         pl.col("value").sum().alias("observed"), (mine["n"] * (pl.col("level") + mean)).sum().alias("expected"),
         (one * mine["nn"]).sum().alias("by_chance"),
         (one * other["nn"] * (mine["n"] / other["n"]) ** 2).sum().alias("of_others"),

@@ -14,7 +14,7 @@ Z_LIMIT = 3.090232306167813  # beyond it lie 0.2 %, half of them on each side: t
 DISCOVERIES = 0.05  # of those told clearly above or below, so many may be chance
 LEAST_CUSTOMERS = 20
 LEAST_ALIKE = 5  # customers alike, who would tell as much as those there are: of fewer it hangs on one or two
-LEAST_CASES = 5  # events expected, and cases expected without one
+LEAST_CASES = 5  # events expected, and cases expected without one, of customers of one credit
 LEAST_MANAGERS = 10  # of fewer it is not known how much managers ordinarily differ
 WINSORISED = 0.1  # of the managers at each end count as the last within: a few far out do not hide themselves
 OF_NORMAL = 0.678706  # what so much winsorising leaves of the variance of a normal distribution
@@ -56,7 +56,7 @@ def scored(told: pl.DataFrame, kind: str) -> pl.DataFrame:
 
     Examples
     --------
-    >>> told = pl.DataFrame({"manager_id": range(12), "n_customers": 100, "n_alone": 0, "n": 100,
+    >>> told = pl.DataFrame({"manager_id": range(12), "n_customers": 100, "n_alone": 0, "n": 100, "n_alike": 100,
     ...     "observed": [20, 25, 15, 22, 18, 16, 24, 21, 19, 20, 23, 45], "expected": 20.0, "error": 4.0,
     ...     "wide_error": 4.0, "spread": 40.0, "skew": 0.15})
     >>> scored(told, "rate").select("manager_id", "effect", pl.col("limit_upper", "score").round(2)).row(11)
@@ -156,7 +156,9 @@ _RATE = "false_discovery_rate"
 def _unsaid(kind: str) -> pl.Expr:
     """Why nothing can be said of a manager; empty where something can."""
     n, alone, expected = pl.col("n_customers"), pl.col("n_alone"), pl.col("expected")
-    without = pl.col("n") - expected
+    # Of money that matured, one customer's may be half: cases are counted as customers of one credit.
+    cases = pl.col("n_alike") * expected / pl.col("n")
+    without = pl.col("n_alike") - cases
     alike = (pl.col("spread") / pl.col("wide_error")) ** 2  # so many customers of like variance would tell as much
     why = (
         pl.when((n == 0) & (alone == 0)).then(pl.lit("no customers in this period"))
@@ -169,10 +171,10 @@ def _unsaid(kind: str) -> pl.Expr:
     )  # fmt: skip
     if kind == "amount":
         return why.otherwise(pl.lit(""))
-    few_events = pl.format(f"only {{}} events are expected, fewer than {LEAST_CASES}", expected.round(1))
+    few_events = pl.format(f"only {{}} events are expected, fewer than {LEAST_CASES}", cases.round(1))
     few_without = pl.format(f"only {{}} cases are expected without one, fewer than {LEAST_CASES}", without.round(1))
     return (
-        why.when(expected < LEAST_CASES)
+        why.when(cases < LEAST_CASES)
         .then(few_events)
         .when(without < LEAST_CASES)
         .then(few_without)
