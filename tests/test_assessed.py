@@ -1,6 +1,7 @@
 """The measure × manager table: on customers that can be checked in the head, and on banks drawn at random."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ import crmlab as crm
 from crmlab.errors import InputError
 from crmlab.measures import managers
 from crmlab.measures.managers.amounts import SUMS, before, book_of, parted
-from crmlab.policy import MEASURES, load
+from crmlab.policy import MEASURES, Duty, load
 from crmlab.policy.scoring import Scorecard, ScoreRule
 from tests import banks
 from tests.random_banks import DRAWN, LAST, delivered, known, written
@@ -285,7 +286,41 @@ def test_contacts_on_schedule_are_those_the_duties_ask_for():
     rest = next(duty for duty in POLICY.duties if duty.by == "manager" and "rest" in duty.who)
     assert (rest.times, rest.per) == (1, "quarter")
     assert of(quarter, "contacts_on_schedule", "value", "n", "n_events") == [
-        ("M1", 3, 1_000_000, 1, 1), ("M2", 3, 0, 2, 0),
+        ("M1", 3, 1_000_000, 1, 1), ("M2", 3, 0, 1, 0),  # M2 was handed one on the way: nobody is judged by a part
+    ]  # fmt: skip
+
+
+def test_contacts_on_schedule_is_what_planning_tells():
+    """One idea, one place: the table has what `on_schedule` counts of the same duties."""
+    spoken = [*(on(1, D(2024, month, 5), outcome="reached") for month in (1, 3)), on(3, D(2024, 2, 1), outcome=None)]
+    monthly = replace(POLICY, duties=(Duty(("rest",), "manager", 1, "month"),))
+    known_ = bank(contacts=frame(spoken, on=pl.Date, outcome=pl.String))._replace(policy=monthly)
+    table = managers.assessed(known_, "month").filter(pl.col("measure") == "contacts_on_schedule")
+    owed = managers.duties(managers.spans(known_.keeping, managers.with_us(known_.accounts)), monthly)
+    told = managers.on_schedule(owed, known_.contacts, MONTHS[-1], MONTHS[0].replace(day=1), "month")
+    assert (
+        table.select("manager_id", "period", "n", "n_events").rows()
+        == told.select("manager_id", "period", "n", "n_events").rows()
+    )
+    assert told["n"].to_list() == [2, 2, 1, 1, 1, 2]
+
+
+def test_contacts_made_are_theirs_who_made_them_and_can_have_a_target():
+    spoken = [
+        on(1, D(2024, 3, 5), manager_id="M2", outcome="reached"),
+        on(3, D(2024, 3, 6), manager_id=None, outcome=None),
+        on(3, D(2024, 3, 7), manager_id="M2", outcome="not reached"),
+    ]
+    aim = {"measure": "n_contacts", "branch_id": "B1", "manager_id": "M2", "set_on": D(2023, 12, 1),
+           "from_on": D(2024, 1, 1), "to_on": D(2024, 12, 31), "target": 366}  # fmt: skip
+    known_ = bank(
+        contacts=frame(spoken, on=pl.Date, manager_id=pl.String, outcome=pl.String),
+        targets=pl.DataFrame([aim], TARGET),
+    )
+    found = of(managers.assessed(known_, "month"), "n_contacts", "value", "target")
+    assert found == [
+        ("M1", 1, 0, None), ("M1", 2, 0, None), ("M1", 3, 0, None),
+        ("M2", 1, 0, 31), ("M2", 2, 0, 29), ("M2", 3, 2, 31),
     ]  # fmt: skip
 
 

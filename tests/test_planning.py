@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import crmlab as crm
 from crmlab.errors import InputError
-from crmlab.measures.managers import due, duties, on_schedule, workload
+from crmlab.measures.managers import by_role, due, duties, on_schedule, spans, workload
 
 DAY = timedelta(days=1)
 POLICY = crm.policy.load()
@@ -110,9 +110,119 @@ def test_when_a_contact_is_due(times, per, from_on, days, on, due_on, overdue):
     assert found["last_on"] == max(days, default=None)
 
 
-def test_nobody_waits_since_before_contacts_are_known():
-    found = due(owed((1, "M1", 1, "month", date(2010, 1, 1), None)), spoken(), date(2025, 3, 1), since=date(2025, 2, 1))
-    assert found["overdue_days"].item() == 1
+@pytest.mark.parametrize(
+    ("from_on", "times", "days", "owed_on", "overdue", "told"),
+    [
+        (date(2010, 1, 1), 1, [], None, None, "never contacted; history begins on 2025-01-01"),
+        (date(2025, 1, 1), 1, [], date(2025, 1, 1), 29, "never contacted; owed since 2025-01-01"),
+        (date(2025, 1, 11), 1, [], date(2025, 1, 11), 19, "never contacted; owed since 2025-01-11"),
+        (date(2010, 1, 1), 1, [date(2025, 1, 4)], None, 25, "last contacted on 2025-01-04"),
+        (date(2010, 1, 1), 2, [date(2025, 1, 4)], None, None,
+         "last contacted on 2025-01-04; history begins on 2025-01-01"),
+        (date(2025, 2, 20), 1, [date(2025, 1, 4)], date(2025, 2, 20), 0, "last contacted on 2025-01-04"),
+    ],
+)  # fmt: skip
+def test_since_when_somebody_waits_is_told_only_where_history_tells_it(from_on, times, days, owed_on, overdue, told):
+    rows = owed((1, "M1", times, "month", from_on, None))
+    on, since = date(2025, 3, 1), date(2025, 1, 1)
+    found = due(rows, spoken(*((1, day) for day in days)), on, since).row(0, named=True)
+    assert (found["owed_on"], found["overdue_days"], found["told"]) == (owed_on, overdue, told)
+    assert found["is_due"] == (overdue != 0)
+    capacity = pl.DataFrame(schema={"manager_id": pl.String, "month": pl.Date, "n_contacts": pl.Int64})
+    load = workload(due(rows, spoken(*((1, day) for day in days)), on, since), capacity, on)
+    assert load["n_overdue"].item() == (overdue != 0)
+
+
+SPELLS = {"customer_id": pl.Int64, "from_on": pl.Date, "to_on": pl.Date}
+KEEPING = pl.DataFrame(
+    [(1, FIRST, date(2025, 3, 9), "M1"), (1, date(2025, 3, 10), None, "M2"), (2, FIRST, None, None)],
+    SPELLS | {"manager_id": pl.String}, orient="row",
+)  # fmt: skip
+OURS = pl.DataFrame([(1, date(2024, 5, 1), None), (2, FIRST, date(2025, 2, 9))], SPELLS, orient="row")
+TIERS = pl.DataFrame(
+    {"customer_id": 1, "month": [date(2025, n, d) for n, d in ((1, 31), (2, 28), (3, 31))],
+     "tier": ["gold", "platinum", "private"]}
+)  # fmt: skip
+
+
+def test_spans_are_cut_by_manager_tier_and_nomination_and_end_with_the_customer():
+    named_ones = pl.DataFrame(
+        [(1, date(2025, 4, 5), date(2025, 4, 8)), (1, date(2025, 4, 7), date(2025, 4, 9))], SPELLS, orient="row"
+    )
+    assert spans(KEEPING, OURS, TIERS, named_ones).rows() == [
+        (1, "M1", "gold", False, FIRST, date(2025, 2, 28)),
+        (1, "M1", "platinum", False, date(2025, 3, 1), date(2025, 3, 9)),
+        (1, "M2", "platinum", False, date(2025, 3, 10), date(2025, 3, 31)),
+        (1, "M2", "private", False, date(2025, 4, 1), date(2025, 4, 4)),
+        *[(1, "M2", "private", True, *of) for of in ((date(2025, 4, 5), date(2025, 4, 6)),
+                                                     (date(2025, 4, 7), date(2025, 4, 8)),
+                                                     (date(2025, 4, 9), date(2025, 4, 9)))],
+        (1, "M2", "private", False, date(2025, 4, 10), None),
+        (2, None, None, False, FIRST, date(2025, 2, 9)),
+    ]  # fmt: skip
+
+
+def test_what_is_known_on_the_day_counts_and_nothing_later():
+    on = date(2025, 3, 31)
+    later = pl.DataFrame([(1, date(2025, 4, 1), None)], SPELLS, orient="row")
+    now = spans(KEEPING, OURS, TIERS, later, on).filter(customer_id=1)
+    assert now.row(-1) == (1, "M2", "private", False, on, None)
+    before = spans(KEEPING, OURS, TIERS.head(2), later, on).filter(customer_id=1)
+    assert before["tier"].to_list() == ["gold", "platinum", "platinum"]
+
+
+def test_a_duty_is_owed_since_the_latest_of_assignment_tier_and_nomination():
+    named_ones = pl.DataFrame([(1, date(2025, 4, 20), None)], SPELLS, orient="row")
+    by_day = {
+        date(2025, 1, 30): FIRST,  # one of the rest, with M1 all the time
+        date(2025, 3, 5): date(2025, 3, 1),  # has become platinum, a key tier
+        date(2025, 3, 20): date(2025, 3, 10),  # is with M2
+        date(2025, 4, 10): date(2025, 3, 10),  # private is a key tier, too: the same duty goes on
+        date(2025, 4, 25): date(2025, 4, 20),  # is nominated
+    }
+    assert {"gold", "platinum", "private"} & set(POLICY.completeness.key_tiers) == {"platinum", "private"}
+    for on, since in by_day.items():
+        owed_ = duties(spans(KEEPING, OURS, TIERS, named_ones, on), POLICY).filter(by="manager")
+        assert due(owed_, spoken(), on, FIRST).filter(customer_id=1)["owed_on"].item() == since, on
+
+
+STAFF = pl.DataFrame(
+    [("M1", "manager", None), ("D1", "team leader", date(2025, 2, 1)), ("B9", "branch manager", None),
+     ("X", None, None)],
+    {"manager_id": pl.String, "grade": pl.String, "graded_on": pl.Date}, orient="row",
+)  # fmt: skip
+
+
+def test_the_grade_of_who_speaks_says_whose_duty_is_met():
+    contacts = pl.DataFrame(
+        [(1, date(2025, 1, 5), "D1"), (1, date(2025, 3, 5), "D1"), (1, date(2025, 3, 6), "B9"),
+         (3, date(2025, 3, 7), "B9"), (1, date(2025, 3, 8), None), (1, date(2025, 3, 9), "X")],
+        {"customer_id": pl.Int64, "on": pl.Date, "manager_id": pl.String}, orient="row",
+    )  # fmt: skip
+    keeping = pl.DataFrame([(3, FIRST, None, "B9")], KEEPING.schema, orient="row")
+    found = by_role(contacts, STAFF, keeping, POLICY.managing)
+    assert found.sort("on", "by").select(pl.col("on").dt.day(), "by").rows() == [
+        (5, "manager"),  # promoted in February: in January a manager like others
+        (5, "middle"),
+        (6, "leader"),
+        (7, "leader"),
+        (7, "manager"),  # looks after the customer
+        (8, "manager"),
+        (9, "manager"),
+    ]
+
+
+def test_a_nominated_customer_is_spoken_with_by_each_role_or_overdue():
+    named_ones = pl.DataFrame([(1, FIRST, None)], SPELLS, orient="row")
+    on = date(2025, 7, 31)
+    owed_ = duties(spans(KEEPING, OURS, TIERS, named_ones, on), POLICY)
+    contacts = pl.DataFrame(
+        [(1, date(2025, 7, 20), who) for who in ("B9", "D1", "M1")],
+        {"customer_id": pl.Int64, "on": pl.Date, "manager_id": pl.String}, orient="row",
+    )  # fmt: skip
+    found = due(owed_, by_role(contacts, STAFF, KEEPING, POLICY.managing), on, FIRST).filter(customer_id=1)
+    kept = dict(found.select("by", ~pl.col("is_due")).iter_rows())
+    assert kept == {"leader": True, "middle": True, "manager": False}  # the manager owes two a week
 
 
 def test_what_leaders_do_is_not_what_managers_owe():

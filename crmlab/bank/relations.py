@@ -29,6 +29,7 @@ PARENTS: dict[str, dict[str, str]] = {
     "campaigns": {"product_id": "products"},
     "leads": {"customer_id": "customers", "manager_id": "managers", "product_id": "products"},
     "contacts": {"customer_id": "customers", "manager_id": "managers"},
+    "nominations": {"customer_id": "customers"},
     "complaints": {"customer_id": "customers"},
     "surveys": {"customer_id": "customers"},
     "offers": {"campaign_id": "campaigns", "customer_id": "customers"},

@@ -195,6 +195,18 @@ class Contacts(dy.Schema):
     outcome = text()
 
 
+class Nominations(dy.Schema):
+    """Customers whom the branch has put on its key list, from a day to a day; both count."""
+
+    customer_id = key()
+    from_on = dy.Date(primary_key=True, metadata=FIXED)
+    to_on = day(metadata=dated("to_on"))
+
+    @dy.rule()
+    def begins_before_it_ends(cls) -> pl.Expr:
+        return pl.col("from_on") <= pl.col("to_on")
+
+
 class Complaints(dy.Schema):
     complaint_id = key()
     customer_id = other_id()
@@ -265,7 +277,8 @@ TABLES: dict[str, type[dy.Schema]] = {
     "repricings": Repricings, "loan_status": LoanStatus, "transactions": Transactions, "balances": Balances,
     "branches": Branches, "managers": Managers,
     "assignments": Assignments, "manager_events": ManagerEvents, "capacity": Capacity, "targets": Targets,
-    "leads": Leads, "contacts": Contacts, "complaints": Complaints, "surveys": Surveys, "campaigns": Campaigns,
+    "leads": Leads, "contacts": Contacts, "nominations": Nominations, "complaints": Complaints, "surveys": Surveys,
+    "campaigns": Campaigns,
     "offers": Offers, "relations": Relations, "contact_persons": ContactPersons, "fx_rates": FxRates,
     "ftp_curve": FtpCurve,
 }  # fmt: skip
@@ -282,7 +295,7 @@ NULLABLE_KEYS = {
 KNOWN_ON = {
     "customers": "since", "accounts": "opened_on", "transactions": "booked_on", "balances": "on", "repricings": "on",
     "loan_status": "on", "managers": "joined_on", "assignments": "from_on", "manager_events": "on", "capacity": "month",
-    "targets": "set_on", "leads": "on", "contacts": "on", "complaints": "on", "surveys": "on",
+    "targets": "set_on", "leads": "on", "contacts": "on", "nominations": "from_on", "complaints": "on", "surveys": "on",
     "campaigns": "from_on", "offers": "on", "relations": "from_on", "fx_rates": "on", "ftp_curve": "on",
 }  # fmt: skip
 

@@ -173,26 +173,28 @@ def _audited(assessed: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
 def _planned(known: Known, gathered: managers.Known) -> dict[str, pl.DataFrame]:
     """Whom managers owe a contact today or within the month, whether there is time, and what dealing a book asks."""
     bank, as_of = known.bank, known.bank.as_of
-    now = gathered.keeping.filter(pl.col("from_on") <= as_of, pl.col("to_on").is_null() | (pl.col("to_on") >= as_of))
-    homes = known.roster.select("customer_id", "customer_no", "name", "branch_id", pl.col("tier").cast(TEXT))
-    ours = now.filter(pl.col("manager_id").is_not_null()).join(homes, on="customer_id")
-    owed = managers.duties(ours.select("customer_id", "manager_id", "branch_id", "tier", "from_on"), bank.policy)
+    homes = known.roster.select("customer_id", "customer_no", "name", "branch_id")
+    spans = managers.spans(
+        gathered.keeping, managers.with_us(gathered.accounts), gathered.tiers, gathered.nominated, as_of
+    )
+    ours = spans.filter(pl.col("manager_id").is_not_null()).join(homes, on="customer_id")
+    owed = managers.duties(ours.drop("customer_no", "name"), bank.policy)
     contacts = gathered.contacts if gathered.contacts is not None else pl.DataFrame(schema=CONTACTS)
-    outcome = pl.col("outcome").cast(TEXT)
-    made = contacts.filter(outcome.is_null() | (outcome != "not reached")).select("customer_id", "on")
-    planned = managers.due(owed, made, as_of, bank.history_from)
+    made = managers.by_role(managers.reaching(contacts), gathered.managers, gathered.keeping, bank.policy.managing)
+    planned = managers.due(owed, made, as_of, gathered.contacts_since)
     load = managers.workload(planned, bank.table("capacity").collect(), as_of)
     staff = bank.table("managers").select("manager_id", "branch_id").collect()
-    soon = planned.filter(pl.col("due_on") <= as_of + timedelta(MONTH), pl.col("by") == "manager")
+    soon = planned.filter(pl.col("due_on") <= as_of + timedelta(MONTH))
     names = homes.select("customer_id", "customer_no", "name")
+    is_now = pl.col("to_on").is_null() | (pl.col("to_on") >= as_of)
     return {
         "due": _plain(soon).join(names, on="customer_id", how="left", maintain_order="left"),
         "duties": _plain(load).join(staff, on="manager_id", how="left", maintain_order="left"),
-        **_to_deal(known, gathered.keeping, owed),
+        **_to_deal(known, gathered.keeping, owed.filter(is_now)),
     }
 
 
-CONTACTS = {"customer_id": pl.Int32, "on": pl.Date, "outcome": TEXT}
+CONTACTS = {"customer_id": pl.Int32, "manager_id": TEXT, "on": pl.Date, "outcome": TEXT}
 
 
 def _to_deal(known: Known, keeping: pl.DataFrame, owed: pl.DataFrame) -> dict[str, pl.DataFrame]:

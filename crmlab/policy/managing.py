@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crmlab.policy.scoring import POINT_DIGITS, Scorecard, bounds, points_of
+from crmlab.policy.scoring import POINT_DIGITS, Scorecard, bounds, points_of, texts
 from crmlab.policy.source import Path, Source, named_once, row_of
 
 WHO = ("nominated", "key", "rest")
@@ -21,6 +21,8 @@ class Managing:
     two_branches: str  # one of the words of TWO_BRANCHES
     shares_over_one: str  # one of the words of SHARES_OVER_ONE
     effective_card: int  # minor units: a card counts with a monthly average balance of at least this
+    leader_grades: tuple[str, ...]  # of managers whose contacts are the leader's
+    middle_grades: tuple[str, ...]  # and of those whose are the middle's
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,16 @@ class PayPlan:
 def managing(source: Source, base_digits: int) -> Managing:
     """The rules under ``[managing]``, money in minor units of a base currency with so many digits."""
     top = "managing"
+    above = {name: texts(source, (top, name)) for name in ("leader_grades", "middle_grades")}
+    for n, grade in enumerate(above["middle_grades"]):
+        if grade in above["leader_grades"]:
+            raise source.error((top, "middle_grades", n), f"has {grade}, which leader_grades has too; write it once.")
     return Managing(
         protection_days=source.whole(top, "protection_days", least=0),
         two_branches=source.one_of(top, "two_branches", known=TWO_BRANCHES),
         shares_over_one=source.one_of(top, "shares_over_one", known=SHARES_OVER_ONE),
         effective_card=source.minor(top, "effective_card", digits=base_digits),
+        **above,
     )
 
 

@@ -12,7 +12,7 @@ MEASURES = {
     **dict.fromkeys(("investments_average", "investments_growth", "savings_average"), MONEY),
     **dict.fromkeys(("contribution", "contribution_growth", "net_new_money", "new_loans", "cost_per_win"), MONEY),
     **dict.fromkeys(("overdue_loans", "deviation"), MONEY),
-    **dict.fromkeys(("new_customers", "referred_customers", "new_cards"), COUNT),
+    **dict.fromkeys(("new_customers", "referred_customers", "new_cards", "n_contacts"), COUNT),
     **dict.fromkeys(("complaints", "missed_loan_checks", "integrity_breaches"), COUNT),
     **dict.fromkeys(("overdue_1", "overdue_2", "overdue_3", "overdue_4"), COUNT),
     **dict.fromkeys(("retention", "maturity_retention", "ebanking_activation", "contacts_on_schedule"), RATE),
@@ -20,6 +20,12 @@ MEASURES = {
     **dict.fromkeys(("products_per_customer", "satisfaction"), THOUSANDTHS),
 }
 DIGITS = {COUNT: 0, RATE: 6, THOUSANDTHS: 3}  # of a measure's unit; money has those of the base currency
+LABELS = {  # of measures whose names do not read as they stand
+    "n_contacts": "contacts made", "ebanking_activation": "e-banking activation", "kyc_in_time": "KYC in time",
+    "contact_to_sale": "contact-to-sale rate", "overdue_1": "loans 1 to 30 days overdue",
+    "overdue_2": "loans 31 to 60 days overdue", "overdue_3": "loans 61 to 90 days overdue",
+    "overdue_4": "loans more than 90 days overdue",
+}  # fmt: skip
 POINT = 1000  # points are counted in thousandths
 POINT_DIGITS = 3
 FULL = 100 * POINT  # a score of 100 earns the whole weight; weights add up to 100
@@ -117,6 +123,17 @@ def unit_digits(measure: str, base_digits: int) -> int:
     return DIGITS.get(MEASURES[measure], base_digits)
 
 
+def measure_label(measure: str) -> str:
+    """What a measure is called in a sentence.
+
+    Examples
+    --------
+    >>> measure_label("kyc_in_time"), measure_label("net_new_money"), measure_label("overdue_1")
+    ('KYC in time', 'net new money', 'loans 1 to 30 days overdue')
+    """
+    return LABELS.get(measure, measure.replace("_", " "))
+
+
 def bounds(source: Source, path: Path, kind: str, digits: int) -> tuple[tuple[int, int], ...]:
     """Pairs of a bound, the lowest first, and the score there, both in whole numbers; a curve has two at least.
 
@@ -143,6 +160,12 @@ def points_of(source: Source, path: Path) -> int | None:
     return None if source.value(*path) is None else source.scaled(*path, digits=POINT_DIGITS)
 
 
+def texts(source: Source, path: Path) -> tuple[str, ...]:
+    """Names in a list, none where there is no list at this path."""
+    rows = source.rows(*path, of="names") if source.value(*path) is not None else []
+    return tuple(source.text_of(*path, n) for n in range(len(rows)))
+
+
 def _card(source: Source, here: Path, digits: int) -> Scorecard:
     given = row_of(source, here, CARD_KEYS, ("name", "rules"))
     name = source.text_of(*here, "name")
@@ -159,8 +182,8 @@ def _card(source: Source, here: Path, digits: int) -> Scorecard:
     return Scorecard(
         name=name,
         period=source.one_of(*here, "period", known=("month", "quarter", "year")) if "period" in given else "quarter",
-        grades=_texts(source, (*here, "grades")),
-        peer_groups=_texts(source, (*here, "peer_groups")),
+        grades=texts(source, (*here, "grades")),
+        peer_groups=texts(source, (*here, "peer_groups")),
         years=source.wholes(*here, "years", least=1900, most=2200) if "years" in given else (),
         base=points["base"] or 0,
         entries=tuple(_entry(source, (*here, "entries", n), digits) for n in range(len(entries))),
@@ -251,11 +274,6 @@ def _graded(source: Source, here: Path, given: dict, digits: int) -> dict:
         "otherwise": points_of(source, (*here, "otherwise")) or 0,
         "at": bounds(source, (*here, "at"), kind, digits if on == "value" else SHARE_DIGITS) if "at" in given else (),
     }
-
-
-def _texts(source: Source, path: Path) -> tuple[str, ...]:
-    rows = source.rows(*path, of="names") if source.value(*path) is not None else []
-    return tuple(source.text_of(*path, n) for n in range(len(rows)))
 
 
 def _in_order(source: Source, here: Path, floor: int | None, cap: int | None) -> None:

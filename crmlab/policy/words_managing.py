@@ -15,6 +15,7 @@ from crmlab.policy.scoring import (
     Entry,
     Scorecard,
     ScoreRule,
+    measure_label,
     unit_digits,
 )
 
@@ -49,6 +50,11 @@ def _managing(policy: Policy) -> list[str]:
         f"A customer of whom two branches claim more than the whole is theirs who {TWO_BRANCHES[rule.two_branches]}.",
         f"Where shares add up to more than one, {SHARES_OVER_ONE[rule.shares_over_one]}.",
         f"A new card counts with a monthly average balance of at least {minor(policy, rule.effective_card)}.",
+        *(
+            f"Contacts made by the grade {joined(of, 'or')} are those of {by}."
+            for by, of in (("the leader", rule.leader_grades), ("middle management", rule.middle_grades))
+            if of
+        ),
     ]
 
 
@@ -85,12 +91,12 @@ def _entries(policy: Policy, card: Scorecard) -> list[str]:
 
 
 def _entry(policy: Policy, entry: Entry) -> str:
-    return f"{_label(entry.measure)} of at least {_quantity(policy, entry.measure, entry.least)}"
+    return f"{measure_label(entry.measure)} of at least {_quantity(policy, entry.measure, entry.least)}"
 
 
 def _rule(policy: Policy, rule: ScoreRule) -> str:
     said = _counted(policy, rule) if rule.weight is None else _graded(policy, rule)
-    label = _label(rule.measure)
+    label = measure_label(rule.measure)
     more = ", ".join(
         [*([label] if label != rule.name.lower() else []), *(["process"] if rule.side == "process" else [])]
     )
@@ -157,10 +163,6 @@ def _plan(policy: Policy, plan: PayPlan) -> str:
 
 def _counted_points(thousandths: int) -> str:
     return f"{_points(thousandths)} point{'' if thousandths == POINT else 's'}"
-
-
-def _label(measure: str) -> str:
-    return measure.replace("_", " ").replace("kyc", "KYC")
 
 
 def _quantity(policy: Policy, measure: str, number: int) -> str:

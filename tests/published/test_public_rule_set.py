@@ -152,7 +152,7 @@ def test_the_trace_in_words():
         "Complaints 2 → 2 × −2 → −4",
         "Missed loan checks 0 → +0",
         "Integrity 1 → −50",
-        "Collection rate 95 %, 2 points below 97 % → 2 full steps of 1 % → −4",
+        "Collection rate 95 %, 2 percentage points below 97 % → 2 full steps of 1 percentage point → −4",
         "Overdue, first band 0 → +0",
         "Overdue, second band 1 → −2",
         "Overdue, third band 0 → +0",

@@ -74,8 +74,9 @@ def assessed(known: Known, period: str = "quarter") -> pl.DataFrame:
     investments; new_cards, the change in the number of cards with a monthly average balance of at least
     ``managing.effective_card``; retention, who was with us when the period began and still is when it ends, those who
     died or were merged left out; maturity_retention, by amount, of what is known; ebanking_activation, who went online
-    or mobile in the period; contacts_on_schedule, contacts made (``not reached`` is none) of those the duties of
-    managers ask for, each customer's at most as many as asked, nominations left out as no table tells them;
+    or mobile in the period; n_contacts, contacts made (``not reached`` is none) by whoever made them;
+    contacts_on_schedule, of the whole weeks, months, quarters and years of the duties of managers that ended in the
+    period, those in which as many contacts were made as asked (`on_schedule`);
     contact_to_sale and cost_per_win, of leads that began ``funnel.settle_days`` before a day of the period, won within
     as many days; deviation, closing less the average of the last month on deposits and investments; overdue_1 to _4,
     loans 1–30, 31–60, 61–90 and more days overdue; kyc_in_time and file_completeness are told of the day of the extract

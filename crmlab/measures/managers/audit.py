@@ -115,4 +115,4 @@ def _told(finding: str, found: dict[str, float], n: int) -> str:
         f"{begins}: twice the book goes with {abs(points['slope']):.1f} points {way} of the target "
         f"(95 %: {ends[0]:.1f} to {ends[1]:.1f}); rank correlation {found['correlation']:.2f} "
         f"({found['correlation_lower']:.2f} to {found['correlation_upper']:.2f}), {n} managers."
-    )
+    ).replace("-", "−")

@@ -8,6 +8,8 @@ import polars as pl
 
 from crmlab.measures.managers.books import answering, kept_on
 from crmlab.measures.managers.gathering import DIED, Known
+from crmlab.measures.managers.owing import duties, spans, with_us
+from crmlab.measures.managers.schedule import by_role, kept, reaching
 from crmlab.panel.exact import half_even
 
 ROW = {
@@ -26,13 +28,12 @@ ANSWERED = ("retention", "maturity_retention")
 # Which frame of `Known` a measure cannot do without.
 NEEDS = {
     "maturity_retention": "maturities", "ebanking_activation": "channels", "new_cards": "cards",
-    "contacts_on_schedule": "contacts", "contact_to_sale": "leads", "cost_per_win": "leads", "satisfaction": "surveys",
+    "contacts_on_schedule": "contacts", "n_contacts": "contacts",
+    "contact_to_sale": "leads", "cost_per_win": "leads", "satisfaction": "surveys",
     "complaints": "complaints", "kyc_in_time": "identified", "file_completeness": "completeness",
     "contribution": "contribution", "contribution_growth": "contribution", "overdue_loans": "loans",
     **dict.fromkeys(BANDS, "loans"),
 }  # fmt: skip
-WEEK = 7
-MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
 class Span(NamedTuple):
@@ -188,58 +189,27 @@ def _sold(known: Known, span: Span) -> pl.DataFrame:
 
 
 def _spoken(known: Known, span: Span) -> pl.DataFrame:
-    """Contacts due and made of customers who were with us all the time in which they were due."""
-    rows = []
-    spoken = known.contacts.filter(pl.col("outcome").is_null() | (pl.col("outcome") != "not reached"))
-    for starts_on, times, customers in _duties(known, span):
-        made = spoken.filter(pl.col("on").is_between(starts_on, span.ends_on)).group_by("customer_id").len("made")
-        found = customers.join(made, on="customer_id", how="left")
-        rows.append(
-            found.select("customer_id", n=pl.lit(times), done=pl.col("made").fill_null(0).clip(upper_bound=times))
-        )
-    if not rows:
-        return None
-    whose = _at_end(known, pl.concat(rows, how="vertical_relaxed"), span)
-    return _row(whose, "contacts_on_schedule", pl.col("n"), pl.col("done"))
+    """The duties of managers that ended in the period, kept or not (`schedule.kept`)."""
+    since = date(span.ends_on.year - 1, 1, 1)  # no week, month, quarter or year that ends in the period began earlier
+    keeping = known.keeping.filter(pl.col("to_on").is_null() | (pl.col("to_on") >= since))
+    tiers = known.tiers.filter(pl.col("month") < span.ends_on) if known.tiers is not None else None
+    owed = duties(spans(keeping, with_us(known.accounts), tiers, known.nominated, span.ends_on), known.policy)
+    theirs = owed.filter(pl.col("by") == "manager", pl.col("manager_id").is_not_null())
+    recent = reaching(known.contacts).filter(pl.col("on") >= since)
+    contacts = by_role(recent, known.managers, known.keeping, known.policy.managing)
+    rows = kept(theirs, contacts, span.ends_on, known.contacts_since)
+    return _row(_within(rows, "on", span), "contacts_on_schedule", pl.col("n"), pl.col("n_events"))
 
 
-def _duties(known: Known, span: Span) -> list[tuple[date, int, pl.DataFrame]]:
-    """Since when, how often and with whom managers should have spoken: the first duty that fits a customer."""
-    policy, found = known.policy, []
-    left = _tiered(known, span)
-    for duty in policy.duties:
-        if duty.by != "manager":
-            continue
-        is_key = pl.col("tier").is_in(list(policy.completeness.key_tiers))
-        fits = pl.col("tier").is_in([one for one in duty.who if one not in ("nominated", "key", "rest")])
-        fits = fits | is_key if "key" in duty.who else fits
-        fits = (pl.lit(True) if "rest" in duty.who else fits).fill_null(False)
-        starts_on, times = _due(duty.per, duty.times, span)
-        there = open_on(known.accounts, starts_on - timedelta(days=1)).select("customer_id").unique()
-        found.append((starts_on, times, left.filter(fits).join(there, on="customer_id", how="semi")))
-        left = left.filter(~fits)
-    return found
-
-
-def _tiered(known: Known, span: Span) -> pl.DataFrame:
-    """Those with us at the end, with the tier they had when the period began."""
-    with_us = open_on(known.accounts, span.ends_on).select("customer_id").unique()
-    if known.tiers is None:
-        return with_us.with_columns(tier=pl.lit(None, pl.String))
-    then = known.tiers.filter(pl.col("month") < span.starts_on).sort("month")
-    last = then.group_by("customer_id").agg(pl.col("tier").cast(pl.String).last())
-    return with_us.join(last, on="customer_id", how="left")
-
-
-def _due(per: str, times: int, span: Span) -> tuple[date, int]:
-    """Where contacts are due less than once a period, they are counted over the longer time that ends with it."""
-    if per == "week":
-        return span.starts_on, times * (((span.ends_on - span.starts_on).days + 1) // WEEK)
-    n = MONTHS[span.kind] // MONTHS[per]
-    if n:
-        return span.starts_on, times * n
-    back = pl.select(pl.lit(span.ends_on).dt.truncate("1mo").dt.offset_by(f"-{MONTHS[per] - 1}mo")).item()
-    return back, times
+def _contacted(known: Known, span: Span) -> pl.DataFrame:
+    """Contacts made, of whoever made them; where that is not told, of who kept the customer."""
+    if "manager_id" in known.contacts.columns:
+        rows = known.contacts.rename({"manager_id": "made_by"})
+    else:
+        rows = known.contacts.with_columns(made_by=pl.lit(None, pl.String))
+    reached = _within(reaching(rows), "on", span)
+    whose = kept_on(known.keeping, reached, "on").with_columns(manager_id=pl.coalesce("made_by", "manager_id"))
+    return _row(whose, "n_contacts", None, pl.lit(1))
 
 
 def _dressed(known: Known, span: Span) -> pl.DataFrame:
@@ -288,6 +258,7 @@ PARTS: dict[Callable, tuple[str, ...]] = {
     _asked: ("satisfaction",),
     _sold: ("contact_to_sale", "cost_per_win"),
     _spoken: ("contacts_on_schedule",),
+    _contacted: ("n_contacts",),
     _dressed: ("deviation",),
     _overdue: ("overdue_loans", *BANDS),
     _identified: ("kyc_in_time",),

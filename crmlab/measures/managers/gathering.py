@@ -30,7 +30,9 @@ class Known(NamedTuple):
     maturities: pl.DataFrame | None = None  # panel.maturities
     cards: pl.DataFrame | None = None  # account_id, customer_id, month, average
     loans: pl.DataFrame | None = None  # account_id, customer_id, month, owed, overdue_days
-    contacts: pl.DataFrame | None = None  # customer_id, on, outcome
+    contacts: pl.DataFrame | None = None  # customer_id, manager_id (who made it), on, outcome
+    contacts_since: date | None = None  # from when on contacts are known; None: ever
+    nominated: pl.DataFrame | None = None  # the table nominations
     leads: pl.DataFrame | None = None  # measures.funnel.leads
     surveys: pl.DataFrame | None = None  # customer_id, on, score
     complaints: pl.DataFrame | None = None  # customer_id, on
@@ -93,7 +95,9 @@ def gathered(
         maturities=maturities,
         cards=_cards(bank, facts),
         loans=_loans(bank, facts) if bank.has("loan_status") else None,
-        contacts=delivered("contacts", "customer_id", "on", "outcome"),
+        contacts=delivered("contacts", "customer_id", "manager_id", "on", "outcome"),
+        contacts_since=bank.history_from,
+        nominated=delivered("nominations", "customer_id", "from_on", "to_on"),
         leads=leads,
         surveys=delivered("surveys", "customer_id", "on", "score"),
         complaints=delivered("complaints", "customer_id", "on"),

@@ -1,70 +1,15 @@
-"""Contacts that are owed: with whom and how often, who is next, whether there is time, and whether it was done."""
+"""Contacts that are owed: who is next, for how long they have waited, and whether there is time for all of them."""
 
 from datetime import date, timedelta
 
 import polars as pl
 
-from crmlab.errors import InputError
-from crmlab.measures.given import in_order, named, required
-from crmlab.measures.uncertainty import wilson
-from crmlab.policy import Policy
+from crmlab.measures.given import in_order, named
 from crmlab.policy.phrases import counted
 
 EVERY = {"week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}  # weeks begin on Monday
-A_YEAR = {"week": 52, "month": 12, "quarter": 4, "year": 1}
-BY = ("leader", "middle", "manager")
 DUTY = ["customer_id", "manager_id", "by", "times", "per", "from_on", "to_on"]
 DAY = timedelta(days=1)
-
-
-def duties(customers: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Who must speak with each customer, and how often, by ``[[duties]]``.
-
-    Answers: whom do we owe a contact, and through whom?
-
-    Of several duties of one role towards a customer the most frequent holds. The rest are those towards whom no other
-    duty of that role holds.
-
-    Parameters
-    ----------
-    customers
-        customer_id, manager_id (who looks after them; null: nobody), tier (null: none), from_on (since when; a customer
-        may have several rows, one a span), and where known branch_id, is_nominated (by the branch) and to_on (the last
-        day; null: still).
-    policy
-        The bank's rules: `duties`, and of `completeness` the key tiers.
-
-    Returns
-    -------
-    pl.DataFrame
-        customer_id, branch_id, manager_id, by (leader, middle, manager), who (nominated, key, rest, or the tier),
-        times, per (week, month, quarter, year), a_year (contacts), from_on, to_on; a row a customer, span and role that
-        owes.
-
-    Raises
-    ------
-    InputError
-        When a column is missing, a customer has no from_on, or a span is there twice.
-
-    Examples
-    --------
-    >>> from datetime import date
-    >>> from crmlab.policy import load
-    >>> customers = pl.DataFrame({"customer_id": [1, 2], "manager_id": "M1", "tier": None, "from_on": date(2025, 1, 1),
-    ...     "is_nominated": [True, False]})
-    >>> duties(customers, load()).select("customer_id", "by", "times", "per").rows()[1:]
-    [(1, 'middle', 1, 'month'), (1, 'manager', 2, 'week'), (2, 'manager', 1, 'quarter')]
-    """
-    measure = "managers.duties"
-    named(customers.columns, ["manager_id", "tier"], measure)
-    required(customers, ["customer_id", "from_on"], measure)
-    rows = in_order(customers, ["customer_id", "from_on"], measure)
-    known = {"branch_id": pl.String, "is_nominated": pl.Boolean, "to_on": pl.Date}
-    rows = rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in known.items() if name not in rows.columns)
-    owed = pl.concat([_owed(rows, policy, by).with_columns(place=n) for n, by in enumerate(BY)])
-    return owed.sort("customer_id", "from_on", "place").select(
-        "customer_id", "branch_id", "manager_id", "by", "who", "times", "per", "a_year", "from_on", "to_on"
-    )
 
 
 def due(owed: pl.DataFrame, contacts: pl.DataFrame, on: date, since: date | None = None) -> pl.DataFrame:
@@ -73,7 +18,9 @@ def due(owed: pl.DataFrame, contacts: pl.DataFrame, on: date, since: date | None
     Answers: whom do I call today?
 
     A duty of k times a period is kept as long as the period up to today has k days with a contact: it is due again a
-    period after the k-th last of them. Whoever came to a manager later than that has a whole period from then on.
+    period after the k-th last of them. Whoever came to a manager later than that, or reached the tier or was nominated
+    later, has a whole period from then on. Where the duty is older than the history and contacts before it would tell
+    since when it is overdue, nobody knows: then overdue_days is null.
 
     Parameters
     ----------
@@ -85,15 +32,16 @@ def due(owed: pl.DataFrame, contacts: pl.DataFrame, on: date, since: date | None
     on
         The day: what is later is not seen.
     since
-        From when on contacts are known: nobody waits since an earlier day.
+        From when on contacts are known; without it, all ever made are.
 
     Returns
     -------
     pl.DataFrame
-        customer_id, branch_id, manager_id, by, who, times, per, last_on (null: never), due_on (the last day that keeps
-        the duty), is_due (due_on is `on` or earlier), overdue_days (0 or more), n_made (days with a contact in the
-        month, up to `on`), n_needed (contacts from `on` to the end of the month that keep the duty, what is overdue
-        among them); a row a customer and role, by due_on.
+        customer_id, branch_id, manager_id, by, who, times, per, owed_on (since when; null: longer than contacts are
+        known), last_on (null: never), due_on (the last day that keeps the duty, or the latest it can have been), is_due
+        (due_on is `on` or earlier), overdue_days (0 or more; null: overdue, not known since when), n_made (days with a
+        contact in the month, up to `on`), n_needed (contacts from `on` to the end of the month that keep the duty, what
+        is overdue among them), told (when they were last spoken with, in words); a row a customer and role, by due_on.
 
     Raises
     ------
@@ -112,8 +60,9 @@ def due(owed: pl.DataFrame, contacts: pl.DataFrame, on: date, since: date | None
     named(owed.columns, DUTY, measure)
     then = owed.filter(pl.col("from_on") <= on, pl.col("to_on").is_null() | (pl.col("to_on") >= on))
     then = in_order(then, ["customer_id", "by"], measure)
-    days = _days(contacts, on, measure).group_by("customer_id", "by").agg(days=pl.col("on").sort(descending=True))
-    start = pl.max_horizontal("from_on", pl.lit(since, pl.Date))
+    days = days_spoken(contacts, on, measure).group_by("customer_id", "by").agg(days=pl.col("on").sort(descending=True))
+    since_on = pl.lit(since or date.min, pl.Date)
+    start = pl.max_horizontal("from_on", since_on)
     end = pl.lit(on).dt.month_end()
     slot = pl.col("days").list.get(pl.col("slot"), null_on_oob=True)
     every = pl.col("per").replace_strict(EVERY, return_dtype=pl.String)
@@ -121,30 +70,34 @@ def due(owed: pl.DataFrame, contacts: pl.DataFrame, on: date, since: date | None
     # Each of the k last contacts is one that must be made again, a period after it, and weekly ones again after that.
     soon = pl.max_horizontal("expires_on", pl.lit(on))
     again = pl.when(pl.col("per") == "week").then((end - soon).dt.total_days() // 7).otherwise(0)
+    late = (pl.lit(on) - pl.col("due_on")).dt.total_days().clip(0)
     this_month = pl.col("days").list.eval(pl.element() >= pl.lit(on.replace(day=1))).list.sum()
     slots = (
         then.join(days, on=["customer_id", "by"], how="left", maintain_order="left")
         .with_columns(slot=pl.int_ranges(pl.col("times")))
         .explode("slot")
-        .with_columns(expires_on=expiry)
+        .with_columns(expires_on=expiry, is_dark=(pl.col("from_on") < since_on) & slot.is_null())
         .with_columns(n_needed=pl.when(pl.col("expires_on") <= end).then(1 + again).otherwise(0))
     )
     return (
         slots.group_by("customer_id", "by", maintain_order=True)
         .agg(
             *(pl.col(name).first() for name in ("branch_id", "manager_id", "who", "times", "per")),
+            owed_on=pl.when(pl.col("from_on").first() >= since_on).then(pl.col("from_on").first()),
             last_on=pl.col("days").first().list.first(),
+            is_dark=pl.col("is_dark").any(),
             due_on=pl.col("expires_on").min(),
             n_made=this_month.first().fill_null(0).cast(pl.Int64),
             n_needed=pl.col("n_needed").sum().cast(pl.Int64),
         )
         .with_columns(
             is_due=pl.col("due_on") <= on,
-            overdue_days=(pl.lit(on) - pl.col("due_on")).dt.total_days().clip(0),
+            overdue_days=pl.when(~pl.col("is_dark") | (pl.col("due_on") >= on)).then(late),
+            told=_told(since),
         )
         .select(
-            "customer_id", "branch_id", "manager_id", "by", "who", "times", "per", "last_on", "due_on", "is_due",
-            "overdue_days", "n_made", "n_needed",
+            "customer_id", "branch_id", "manager_id", "by", "who", "times", "per", "owed_on", "last_on", "due_on",
+            "is_due", "overdue_days", "n_made", "n_needed", "told",
         )
         .sort("due_on", "customer_id", maintain_order=True)
     )  # fmt: skip
@@ -167,20 +120,21 @@ def workload(planned: pl.DataFrame, capacity: pl.DataFrame, on: date) -> pl.Data
     Returns
     -------
     pl.DataFrame
-        manager_id, month, n_customers, n_due, n_overdue, overdue_days (the longest), n_made, n_needed, n_contacts
-        (null: no capacity is known), n_over (made and needed beyond it, 0 or more; null), sentence; the most overloaded
-        first.
+        manager_id, month, n_customers, n_due, n_overdue, overdue_days (the longest that is known), n_made, n_needed,
+        n_contacts (null: no capacity is known), n_over (made and needed beyond it, 0 or more; null), sentence; the most
+        overloaded first.
 
     Examples
     --------
     >>> planned = pl.DataFrame({"manager_id": ["M1", "M1"], "by": "manager", "is_due": [True, False],
-    ...     "overdue_days": [12, 0], "n_made": [0, 1], "n_needed": [1, 0]})
+    ...     "due_on": [date(2025, 11, 28), date(2026, 2, 1)], "overdue_days": [12, 0], "n_made": [0, 1],
+    ...     "n_needed": [1, 0]})
     >>> capacity = pl.DataFrame({"manager_id": ["M1"], "month": [date(2025, 12, 31)], "n_contacts": [1]})
     >>> workload(planned, capacity, date(2025, 12, 10))["sentence"].item()
     'M1 is to make 2 contacts in 2025-12, 1 of them made, and can make 1: 1 too many.'
     """
     measure = "managers.workload"
-    named(planned.columns, ["manager_id", "by", "is_due", "overdue_days", "n_made", "n_needed"], measure)
+    named(planned.columns, ["manager_id", "by", "due_on", "is_due", "overdue_days", "n_made", "n_needed"], measure)
     named(capacity.columns, ["manager_id", "month", "n_contacts"], measure)
     month = pl.lit(on).dt.month_end()
     room = in_order(capacity.filter(pl.col("month") == month), ["manager_id"], measure)
@@ -189,7 +143,7 @@ def workload(planned: pl.DataFrame, capacity: pl.DataFrame, on: date) -> pl.Data
         .group_by("manager_id")
         .agg(
             n_customers=pl.len().cast(pl.Int64), n_due=pl.col("is_due").sum().cast(pl.Int64),
-            n_overdue=(pl.col("overdue_days") > 0).sum().cast(pl.Int64), overdue_days=pl.col("overdue_days").max(),
+            n_overdue=(pl.col("due_on") < on).sum().cast(pl.Int64), overdue_days=pl.col("overdue_days").max(),
             n_made=pl.col("n_made").sum(), n_needed=pl.col("n_needed").sum(),
         )
         .join(room.select("manager_id", pl.col("n_contacts").cast(pl.Int64)), on="manager_id", how="left")
@@ -205,115 +159,27 @@ def workload(planned: pl.DataFrame, capacity: pl.DataFrame, on: date) -> pl.Data
     )  # fmt: skip
 
 
-def on_schedule(
-    owed: pl.DataFrame, contacts: pl.DataFrame, on: date, since: date, period: str = "quarter"
-) -> pl.DataFrame:
-    """How often managers spoke with their customers as often as they must: what scorecards call `contacts_on_schedule`.
-
-    Answers: are customers looked after as promised?
-
-    A calendar week, month, quarter or year in which a duty held from the first day to the last counts once, in the
-    period in which it ends; it is kept with as many days with a contact as the duty asks for. Nobody is judged by a
-    part of one. Who keeps to the days that `due` tells keeps all of them.
-
-    Parameters
-    ----------
-    owed
-        As `duties` gives it, with all spans that count.
-    contacts
-        As for `due`.
-    on
-        What is later is not seen; periods that end later are not told.
-    since
-        From when on contacts are known: what began earlier does not count.
-    period
-        month, quarter or year.
-
-    Returns
-    -------
-    pl.DataFrame
-        manager_id, period (its last day), n (duties in whole weeks, months, …), n_events (kept), rate, lower, upper;
-        ordered. Customers of nobody do not count, nor what leaders owe.
-
-    Raises
-    ------
-    InputError
-        When a column is missing, or the period is none.
+def days_spoken(contacts: pl.DataFrame, on: date, measure: str) -> pl.DataFrame:
+    """The days on which a role spoke with a customer, each once, none after `on`.
 
     Examples
     --------
-    >>> owed = pl.DataFrame({"customer_id": [1, 2], "manager_id": "M1", "by": "manager", "times": 1, "per": "month",
-    ...     "from_on": date(2025, 1, 1), "to_on": None}, schema_overrides={"to_on": pl.Date})
-    >>> contacts = pl.DataFrame({"customer_id": [1, 1], "on": [date(2025, 1, 9), date(2025, 3, 9)]})
-    >>> on_schedule(owed, contacts, date(2025, 3, 31), date(2025, 1, 1))["n", "n_events"].rows()
-    [(6, 2)]
+    >>> contacts = pl.DataFrame({"customer_id": [7, 7], "on": [date(2025, 1, 9)] * 2})
+    >>> days_spoken(contacts, date(2025, 1, 31), "managers.due").rows()
+    [(7, datetime.date(2025, 1, 9), 'manager')]
     """
-    measure = "managers.on_schedule"
-    named(owed.columns, DUTY, measure)
-    if period not in ("month", "quarter", "year"):
-        raise InputError(f"{measure} knows no period {period}. Known: month, quarter, year.")
-    rows = owed.filter(pl.col("by") == "manager", pl.col("manager_id").is_not_null())
-    days = _days(contacts, on, measure).filter(pl.col("by") == "manager")
-    found = pl.concat([_windows(rows, days, per, since, on) for per in EVERY])
-    last = pl.col("end").dt.truncate(EVERY[period]).dt.offset_by(EVERY[period]) - DAY
-    lower, upper = wilson(pl.col("n_events"), pl.col("n"))
-    return (
-        found.group_by("manager_id", period=last)
-        .agg(pl.col("n", "n_events").sum())
-        .filter(pl.col("period") <= on)
-        .with_columns(lower, upper, rate=pl.col("n_events") / pl.col("n"))
-        .select("manager_id", "period", "n", "n_events", "rate", "lower", "upper")
-        .sort("manager_id", "period")
-    )
-
-
-def _owed(rows: pl.DataFrame, policy: Policy, by: str) -> pl.DataFrame:
-    """What one role owes: of the duties that hold towards a customer the most frequent."""
-    named_ones = [(who, duty) for duty in policy.duties if duty.by == by for who in duty.who]
-    named_ones.sort(key=lambda one: -one[1].times * A_YEAR[one[1].per])
-    nominated, key = pl.col("is_nominated").fill_null(False), pl.col("tier").is_in(policy.completeness.key_tiers)
-    holds = {"nominated": nominated, "key": key.fill_null(False)}
-    meant = {who: holds.get(who, (pl.col("tier") == who).fill_null(False)) for who, _ in named_ones if who != "rest"}
-    meant["rest"] = ~pl.any_horizontal(*meant.values()) if meant else pl.lit(True)
-    place = pl.lit(None, pl.Int32)
-    for n, (who, _) in reversed(list(enumerate(named_ones))):
-        place = pl.when(meant[who]).then(n).otherwise(place)
-    rules = pl.DataFrame(
-        [(n, by, who, duty.times, duty.per, duty.times * A_YEAR[duty.per]) for n, (who, duty) in enumerate(named_ones)],
-        {"rule": pl.Int32, "by": pl.String, "who": pl.String, "times": pl.Int64, "per": pl.String, "a_year": pl.Int64},
-        orient="row",
-    )
-    return rows.with_columns(pl.col("tier").cast(pl.String)).with_columns(rule=place).join(rules, on="rule").select(
-        "customer_id", "branch_id", "manager_id", *rules.columns[1:], "from_on", "to_on"
-    )  # fmt: skip
-
-
-def _days(contacts: pl.DataFrame, on: date, measure: str) -> pl.DataFrame:
-    """The days on which a role spoke with a customer, each once, none after `on`."""
     named(contacts.columns, ["customer_id", "on"], measure)
     by = pl.col("by").cast(pl.String) if "by" in contacts.columns else pl.lit("manager")
     return contacts.filter(pl.col("on") <= on).select("customer_id", "on", by=by).unique()
 
 
-def _windows(rows: pl.DataFrame, days: pl.DataFrame, per: str, since: date, on: date) -> pl.DataFrame:
-    """How many duties each manager had in each whole week, month, quarter or year, and how many were kept."""
-    every = EVERY[per]
-    start = pl.max_horizontal("from_on", pl.lit(since))
-    whole = (
-        pl.when(start == start.dt.truncate(every)).then(start).otherwise(start.dt.truncate(every).dt.offset_by(every))
-    )
-    beyond = (pl.min_horizontal("to_on", pl.lit(on)) + DAY).dt.truncate(every)
-    spans = rows.filter(pl.col("per") == per).with_columns(first=whole, beyond=beyond)
-    spans = spans.filter(pl.col("first") < pl.col("beyond"))
-    made = days.group_by("customer_id", begin=pl.col("on").dt.truncate(every)).agg(made=pl.len())
-    return (
-        spans.with_columns(begin=pl.date_ranges("first", "beyond", every, closed="left"))
-        .explode("begin")
-        .join(made, on=["customer_id", "begin"], how="left")
-        .group_by("manager_id", "begin")
-        .agg(n=pl.len().cast(pl.Int64), n_events=(pl.col("made") >= pl.col("times")).sum().cast(pl.Int64))
-        .select("manager_id", "n", "n_events", end=pl.col("begin").dt.offset_by(every) - DAY)
-    )
+def _told(since: date | None) -> pl.Expr:
+    """When somebody was last spoken with, and what history cannot tell of it."""
+    begins = pl.lit(f"; history begins on {since}" if since else "")
+    dark = pl.when("is_dark").then(begins).otherwise(pl.lit(""))
+    owed = pl.format("never contacted; owed since {}", pl.col("owed_on").cast(pl.String))
+    never = pl.coalesce(owed, pl.format("never contacted{}", begins))
+    return pl.coalesce(pl.format("last contacted on {}{}", pl.col("last_on").cast(pl.String), dark), never)
 
 
 def _loaded(manager: str, made: int, needed: int, can: int | None, on: date) -> str:

@@ -7,10 +7,11 @@ import polars as pl
 
 from crmlab.measures.managers.scoring import several
 from crmlab.policy import MEASURES, Scorecard, ScoreRule
-from crmlab.policy.phrases import amount
-from crmlab.policy.scoring import DIGITS, MONEY, POINT_DIGITS, RATE
+from crmlab.policy.phrases import amount, counted
+from crmlab.policy.scoring import COUNT, DIGITS, MONEY, POINT_DIGITS, RATE, measure_label
 
 MILLION = 1_000_000
+OF_MONEY = ("maturity_retention", "collection")  # shares of an amount, not of a number
 
 
 def told(trace: pl.DataFrame, cards: Scorecard | Sequence[Scorecard]) -> pl.DataFrame:
@@ -91,12 +92,12 @@ def _sentence(row: dict, card: Scorecard, rule: ScoreRule | None) -> str:
 
 def _entry(row: dict, card: Scorecard) -> str:
     least = next(entry.least for entry in card.entries if entry.measure == row["measure"])
-    label = row["measure"].replace("_", " ")
+    label = measure_label(row["measure"])
     asked = quantity(row["measure"], least, card.digits)
     if row["value"] is None:
         return f"Entry: {label} of {asked} at least, not measured → not met"
     value = quantity(row["measure"], row["value"], card.digits)
-    gap = quantity(row["measure"], least - row["value"], card.digits)
+    gap = _gap(row["measure"], least - row["value"], card.digits)
     met = "not met" if row["is_void"] else "met"
     return f"Entry: {label} {value}, {f'{gap} short of' if row['is_void'] else 'at least'} {asked} → {met}"
 
@@ -113,36 +114,45 @@ def _measured(row: dict, card: Scorecard) -> str:
     """The rule's name and the value, a rate with the numbers it is made of."""
     if row["value"] is None:
         return f"{row['rule']}: nothing to judge"
-    value = quantity(row["measure"], row["value"], card.digits)
-    of = f" ({row['n_events']:,} of {row['n']:,})" if row["n"] is not None and row["n_events"] is not None else ""
-    return f"{row['rule']} {value}{of}"
+    return f"{row['rule']} {quantity(row['measure'], row['value'], card.digits)}{_made_of(row, card.digits)}"
+
+
+def _made_of(row: dict, digits: int) -> str:
+    """What a rate or a mean was counted from, each part in its own unit."""
+    if row["n"] is None or row["n_events"] is None:
+        return ""
+    events, n = row["n_events"], row["n"]
+    if row["measure"] in OF_MONEY:
+        return f" ({_money(events, digits)} of {_money(n, digits)})"
+    said = {
+        "cost_per_win": f"{_money(events, digits)} for {counted(n, 'win')}",
+        "products_per_customer": f"{counted(events, 'product')} of {counted(n, 'customer')}",
+        "satisfaction": f"from {counted(n, 'answer')}",
+    }
+    return f" ({said.get(row['measure'], f'{events:,} of {n:,}')})"
+
+
+def _money(minor: int, digits: int) -> str:
+    return quantity("contribution", minor, digits)
 
 
 def _counted(row: dict, card: Scorecard, rule: ScoreRule) -> str:
     said = _measured(row, card)
     if row["value"] is None:
         return said
-    one = 10 ** DIGITS.get(MEASURES[rule.measure], card.digits)
-    each = "" if rule.every == one and not DIGITS.get(MEASURES[rule.measure], card.digits) else _each(row, card, rule)
     kept = f", kept to {_points(rule.cap)}" if row["is_capped"] else ""
-    if rule.kind == "deduction" and not each:
-        times = f" → {row['steps']:,} × −{_points(rule.points)}" if row["steps"] > 1 else ""
-        return f"{said}{_beyond(row, card, rule)}{times}{kept}"
-    return f"{said}{_beyond(row, card, rule)} → {each or _steps(row, rule)}{kept}"
+    if MEASURES[rule.measure] == COUNT and rule.every == 1:
+        sign = "−" if rule.kind == "deduction" else ""
+        steps = f" → {row['steps']:,} × {sign}{_points(rule.points)}" if row["steps"] > 1 else ""
+    else:
+        steps = f" → {_steps(row, card, rule)}"
+    return f"{said}{_beyond(row, card, rule)}{steps}{kept}"
 
 
-def _each(row: dict, card: Scorecard, rule: ScoreRule) -> str:
-    every = quantity(rule.measure, rule.every, card.digits)
-    return f"{_steps(row, rule)} of {every}" if row["steps"] else f"no {_whole(rule)} step of {every}"
-
-
-def _steps(row: dict, rule: ScoreRule) -> str:
-    n = row["steps"]
-    return f"{n:,} {_whole(rule)} step{'' if n == 1 else 's'}" if n else f"no {_whole(rule)} step"
-
-
-def _whole(rule: ScoreRule) -> str:
-    return "begun" if rule.is_started else "full"
+def _steps(row: dict, card: Scorecard, rule: ScoreRule) -> str:
+    n, whole = row["steps"], "begun" if rule.is_started else "full"
+    steps = f"{n:,} {whole} step{'' if n == 1 else 's'}" if n else f"no {whole} step"
+    return f"{steps} of {_gap(rule.measure, rule.every, card.digits)}"
 
 
 def _beyond(row: dict, card: Scorecard, rule: ScoreRule) -> str:
@@ -152,9 +162,14 @@ def _beyond(row: dict, card: Scorecard, rule: ScoreRule) -> str:
     entries = {entry.measure: entry.least for entry in card.entries}
     start = "entry" if entries.get(rule.measure) == rule.start else quantity(rule.measure, rule.start, card.digits)
     gap = row["value"] - rule.start
-    by = quantity(rule.measure, abs(gap), card.digits)
-    by = f"{by.removesuffix(' %')} points" if by.endswith("%") else by
+    by = _gap(rule.measure, abs(gap), card.digits)
     return f", {by} {'above' if gap > 0 else 'below'} {start}" if gap else f", just {start}"
+
+
+def _gap(measure: str, number: int, digits: int) -> str:
+    """How far two values are apart; of rates in percentage points, as 2 % of 97 % would be something else."""
+    said = quantity(measure, number, digits)
+    return f"{said.removesuffix(' %')} percentage point{'' if said == '1 %' else 's'}" if said.endswith("%") else said
 
 
 def _graded(row: dict, card: Scorecard, rule: ScoreRule) -> str:
