@@ -8,6 +8,7 @@ import polars as pl
 from crmlab.errors import InputError
 from crmlab.measures import bands, managers
 from crmlab.measures.managers.counted import Span, counted
+from crmlab.measures.managers.gathering import DIED
 
 if TYPE_CHECKING:
     from crmlab.mart.managing import Known
@@ -17,6 +18,7 @@ AMOUNTS = ("net_new_money", "contribution")
 # What a customer was when the year began, the most important first; nothing of it can a manager change.
 FACTORS = ["kind", "band", "tier", "state", "peer_group"]
 BANDS = 5
+MILLION = 1_000_000
 WHO = ["customer_id", "manager_id"]
 ROWS = {"customer_id": pl.Int32, "manager_id": pl.String, "measure": pl.String, "n": pl.Int64, "value": pl.Int64}
 
@@ -34,12 +36,11 @@ def told(known: "Known", gathered: managers.Known, since: date, until: date) -> 
     """
     mix, found, why = _mix(known, since), [], ""
     rates = _rates(known, gathered, since, until)
-    kinds = {"amount": _amounts(known, since, until), "rate": rates}
+    there = mix.drop_nulls("band")["customer_id"]
+    kinds = {"amount": amounts(known.books, known.contribution, gathered, there, since, until), "rate": rates}
     for kind, rows in kinds.items():
         for measure in AMOUNTS if kind == "amount" else RATES:
             part = rows.filter(pl.col("measure") == measure).join(mix, on="customer_id", how="left")
-            if kind == "amount":
-                part = part.filter(pl.col("state").is_not_null())
             part = part.with_columns(pl.col("band").fill_null(0), pl.col(FACTORS[2:]).fill_null("none"))
             try:
                 judged = managers.assessment(part, FACTORS, kind=kind, managers=gathered.managers["manager_id"])
@@ -82,20 +83,99 @@ def _rates(known: "Known", gathered: managers.Known, since: date, until: date) -
     return sums.rename({"n_events": "value"}).select(list(ROWS)).cast(ROWS)
 
 
-def _amounts(known: "Known", since: date, until: date) -> pl.DataFrame:
-    """Net new money and contribution of each customer and manager in the year, and the days the manager had them."""
-    in_year = (pl.col("month") > since) & (pl.col("month") <= until) & pl.col("manager_id").is_not_null()
-    aum = pl.col("line").is_in(known.bank.policy.lines_of("deposits", "investments"))
-    books = known.books.filter(in_year)
-    # A customer has as many days as the line that was longest with the manager; in millionths, as shares are.
-    days = books.group_by(*WHO, "month", "line").agg(pl.col("kept_days").sum())
-    days = days.group_by(*WHO, "month").agg(pl.col("kept_days").max()).group_by(WHO).agg(n=pl.col("kept_days").sum())
-    money = (
-        books.filter(aum).group_by(WHO).agg(value=pl.col("net_inflow").sum()).with_columns(measure=pl.lit(AMOUNTS[0]))
+def amounts(
+    books: pl.LazyFrame,
+    contribution: pl.LazyFrame,
+    gathered: managers.Known,
+    there: pl.Series,
+    since: date,
+    until: date,
+) -> pl.DataFrame:
+    """Net new money and contribution of each customer and manager in a year, and the days the manager had them.
+
+    Whoever was there when the year began counts for every day of it, also after leaving: days that ended with the
+    customer would forgive the loss. Days go by what is kept of the customer's accounts, so that a customer's add to the
+    year; those after the leaving are theirs who answer for it, as is the money taken away (`managers.answering`).
+
+    Parameters
+    ----------
+    books, contribution
+        As `panel.books` and `contribution.lines` give them.
+    gathered
+        Accounts, who kept whom, and the policy.
+    there
+        The customers who were with us when the year began.
+    since, until
+        Two month ends, the year's last day and that of the one before.
+
+    Returns
+    -------
+    pl.DataFrame
+        customer_id, manager_id, measure, n (millionths of days), value (minor units); by customer and manager.
+    """
+    policy, of_year = gathered.policy, (pl.col("month") > since) & (pl.col("month") <= until)
+    ours, parted = books.filter(of_year, pl.col("customer_id").is_in(there.implode())), _parted(gathered, since, until)
+    of_aum = pl.col("line").is_in(policy.lines_of("deposits", "investments"))
+    came = ours.filter(of_aum).group_by(WHO).agg(value=pl.col("net_inflow").sum()).collect(engine="streaming")
+    aum_days = _laid(_days(ours, of_aum, parted, since, until), parted)
+    lines = contribution.filter(of_year, pl.col("customer_id").is_in(there.implode()))
+    parts = [one for one in policy.contribution.components if one in lines.collect_schema().names()]
+    earned = lines.group_by(WHO).agg(value=pl.sum_horizontal(pl.col(parts).sum())).collect(engine="streaming")
+    made = zip(
+        AMOUNTS, (aum_days, _days(ours, pl.lit(True), parted, since, until)), (_laid(came, parted), earned), strict=True
     )
-    lines = known.contribution.filter(in_year)
-    parts = [one for one in known.bank.policy.contribution.components if one in lines.collect_schema().names()]
-    earned = lines.group_by(WHO).agg(value=pl.sum_horizontal(pl.col(parts).sum()))
-    of = pl.concat([money, earned.with_columns(measure=pl.lit(AMOUNTS[1]))], how="diagonal").join(days, on=WHO)
-    rows = of.filter(pl.col("n") > 0).select(list(ROWS)).collect(engine="streaming").cast(ROWS)
+    rows = pl.concat(
+        days.join(value, on=WHO, how="left", nulls_equal=True).select(
+            *WHO, "n", pl.lit(measure).alias("measure"), pl.col("value").fill_null(0)
+        )
+        for measure, days, value in made
+    )
+    rows = rows.filter(pl.col("n") > 0, pl.col("manager_id").is_not_null()).select(list(ROWS)).cast(ROWS)
     return rows.sort(*WHO, "measure")
+
+
+def _parted(gathered: managers.Known, since: date, until: date) -> pl.DataFrame:
+    """Who left in the year: customer_id, from_id (who kept them), to_id (who answers for it)."""
+    ends = gathered.accounts.group_by("customer_id").agg(
+        is_here=(pl.col("closed_on").is_null() | (pl.col("closed_on") > until)).any(),
+        on=pl.col("closed_on").max(),
+        why=pl.col("close_reason").sort_by("closed_on").last(),
+    )
+    gone = ends.filter(~pl.col("is_here"), pl.col("on") > since, ~pl.col("why").is_in(DIED).fill_null(False))
+    kept = managers.kept_on(gathered.keeping, gone.select("customer_id", "on"), "on").rename({"manager_id": "from_id"})
+    whose = managers.answering(gathered.keeping, kept, "on", gathered.policy.managing)
+    return whose.select("customer_id", "from_id", to_id="manager_id")
+
+
+def _laid(rows: pl.DataFrame, parted: pl.DataFrame) -> pl.DataFrame:
+    """The rows by customer and manager, of those who left what their last manager has laid to who answers for it."""
+    whose = parted.select("customer_id", "to_id", manager_id="from_id", is_laid=pl.lit(True))
+    found = rows.join(whose, on=WHO, how="left", nulls_equal=True)
+    laid = found.with_columns(manager_id=pl.when("is_laid").then("to_id").otherwise("manager_id"))
+    return laid.group_by(WHO).agg(pl.exclude("to_id", "is_laid").sum())
+
+
+def _days(ours: pl.LazyFrame, told: pl.Expr, parted: pl.DataFrame, since: date, until: date) -> pl.DataFrame:
+    """Millionths of days by customer and manager; by what is kept on lines that are `told`, else on any."""
+    kept = pl.col("kept_days")
+    cells = ours.group_by(*WHO, "month").agg(
+        told=kept.filter(told).sum(), kept=kept.sum(), days=pl.col("days").first().cast(pl.Int64)
+    )
+    whole = cells.group_by("customer_id", "month").agg(of_told=pl.col("told").sum(), of_kept=pl.col("kept").sum())
+    part = pl.when(pl.col("of_told") > 0).then(pl.col("told") / pl.col("of_told"))
+    n = (pl.col("days") * MILLION * part.otherwise(pl.col("kept") / pl.col("of_kept"))).round().cast(pl.Int64)
+    rows = (
+        cells.join(whole.filter(pl.col("of_kept") > 0), on=["customer_id", "month"])
+        .with_columns(n=n)
+        .group_by(WHO)
+        .agg(pl.col("n").sum(), last_on=pl.col("month").max(), n_last=pl.col("n").get(pl.col("month").arg_max()))
+        .collect(engine="streaming")
+    )
+    # The rest of the year goes as the last month did.
+    rest = rows.join(parted.select("customer_id"), on="customer_id", how="semi").with_columns(
+        rest=(until - since).days * MILLION - pl.col("n").sum().over("customer_id")
+    )
+    rest = rest.filter(pl.col("last_on") == pl.col("last_on").max().over("customer_id"), pl.col("n_last") > 0)
+    part = pl.col("n_last") / pl.col("n_last").sum().over("customer_id")
+    after = rest.select(*WHO, n=(pl.col("rest") * part).round().cast(pl.Int64))
+    return pl.concat([rows.select(*WHO, "n"), _laid(after, parted)]).group_by(WHO).agg(pl.col("n").sum())
