@@ -88,6 +88,7 @@ def contacts(world: World) -> None:
     """Managers see and call the customers they look after, the valuable ones more often."""
     people, rng, month = world.people, world.rng, world.month
     often = np.where(people.of("wealthy", "corporate", "institution"), 0.45, np.where(people.is_retail, 0.06, 0.25))
+    often = often * world.staff.times(world.staff.contacts, people.manager)
     kept = people.here & (people.manager >= 0) & (people.managed_from <= month.last) & (people.cause != DEATH)
     who = np.flatnonzero(kept & world.chance(often))
     n = len(who)

@@ -16,8 +16,9 @@ DOZES = 0.02  # a year
 
 def decide(world: World) -> None:
     """Draw who begins to leave this month, and why; a fresh complaint, a new manager or none make it likelier."""
-    people, month, rng = world.people, world.month, world.rng
-    hazard = of_profile("leaves")[people.profile] / 12
+    people, month, rng, staff = world.people, world.month, world.rng, world.staff
+    hazard = of_profile("leaves")[people.profile] / 12 * staff.managing.times
+    hazard *= staff.times(staff.leaving, people.manager)
     hazard = hazard * np.where(people.manager < 0, 1.3, 1.0) * np.where(people.trend == 0, 2.0, 1.0)
     hazard *= np.where(people.handed_on > month.first - 180, 2.2, 1.0)
     hazard *= np.where(people.complained_on > month.first - 90, 2.5, 1.0)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -32,10 +33,23 @@ from crmlab.simulate.catalogue import SERVICE, VALUED, WEALTH
 from crmlab.simulate.dirt import Dirt
 from crmlab.simulate.ledger import Ledger
 from crmlab.simulate.months import Month, calendar
+from crmlab.simulate.staff import Managing
 from crmlab.simulate.world import World
 
 BLOCK = 20_000  # customers that are simulated together; the result depends on it, but not on the order of blocks
 CONTROLS_EACH = 10  # in a large bank one account in so many has control balances
+USUAL = Managing()
+
+
+class Future(NamedTuple):
+    """From a month on, counted from 0, a bank lives another life: one a number.
+
+    What many of them have in common is what was to be expected. From month 0 on, the same customers open other accounts
+    and are dealt to the same managers anew.
+    """
+
+    month: int
+    life: int
 
 
 def _silent(label: str, done: int, total: int) -> None:
@@ -50,13 +64,16 @@ def bank(
     seed: int = 7,
     dirt: float = 0.0,
     start: date = date(2023, 1, 1),
+    managing: Managing = USUAL,
+    future: Future | None = None,
     progress: Callable[[str, int, int], None] = _silent,
 ) -> Path:
     """Write the extracts of an invented bank to an empty folder, and what was planted to ``truth/`` beside them.
 
     The extract begins on the first day of the month of `start` and runs for so many `months`; its last day is the day
     to read it as of. `dirt` adds that share of broken rows, which ``truth/dirt`` lists; without them it is the same
-    bank. The same arguments write the same bytes.
+    bank. `managing` says how many managers there are and by how much they differ. With a `future` it is the same
+    bank until then, and lives on otherwise. The same arguments write the same bytes.
 
     Raises
     ------
@@ -65,11 +82,12 @@ def bank(
     """
     folder = Path(folder)
     _check(folder, customers, months, dirt)
+    _check_managing(managing)
     days = calendar(start, months)
     rng = np.random.default_rng([seed, 0])
     tables, rates = catalogue.tables(days, rng)
     tables["ftp_curve"] = pricing.transfer_prices(days)
-    team = staff.draw(rng, customers, days)
+    team = staff.draw(rng, np.random.default_rng([seed, 6]), customers, days, managing)
     offered = dealings.campaigns(days)
     n_blocks = -(-customers // BLOCK)
     files = book.Files(folder, n_blocks, BLOCK)
@@ -85,7 +103,7 @@ def bank(
         courted = np.random.default_rng([seed, 3, block])
         tastes = np.random.default_rng([seed, 5, block])
         world = World(crowd, Ledger(), team, own, rates, days, days[0], shared, courted, tastes, block, offered)
-        _simulate(world, files, Dirt(dirt, np.random.default_rng([seed, 2, block]), block), progress)
+        _simulate(world, files, Dirt(dirt, np.random.default_rng([seed, 2, block]), block), progress, future)
     progress("simulate", n_blocks * months, n_blocks * months)
     return folder
 
@@ -100,13 +118,33 @@ def _check(folder: Path, customers: int, months: int, dirt: float) -> None:
         raise InputError(f"dirt is {dirt}; it must be a share from 0 to 0.5.")
 
 
-def _simulate(world: World, files: book.Files, dirt: Dirt, progress: Callable[[str, int, int], None]) -> None:
+def _check_managing(managing: Managing) -> None:
+    for name in ("growth", "leaving", "contacts", "times", "differ"):
+        most = 1 if name == "differ" else np.inf
+        if not 0 <= (number := getattr(managing, name)) <= most:
+            raise InputError(f"{name} of managing is {number}; it must be 0 or more{', a share' * (most == 1)}.")
+    n, branches = managing.managers, managing.branches
+    if (n, branches) != (None, None) and not 1 <= (branches or 0) <= (n or 0):
+        raise InputError(f"managing has {n} managers and {branches} branches. Give both, and each branch a manager.")
+
+
+def _simulate(
+    world: World,
+    files: book.Files,
+    dirt: Dirt,
+    progress: Callable[[str, int, int], None],
+    future: Future | None,
+) -> None:
     world.ledger.start(world.month)
+    if future and future.month == 0:
+        _live_on(world, future)
     opening.first_accounts(world)
     lending.first_states(world)
     world.staff.first_books(world)
     for month in world.calendar:
         progress("simulate", world.block * len(world.calendar) + month.index, files.n_blocks * len(world.calendar))
+        if future and 0 < month.index == future.month:
+            _live_on(world, future)
         _month(world, month)
         entries, reverses = bankside.reversals(world, world.ledger.gathered())
         rows = book.transactions(files, world, entries, reverses)
@@ -126,6 +164,12 @@ def _simulate(world: World, files: book.Files, dirt: Dirt, progress: Callable[[s
         files.write(table, rows, world.block)
     if dirt.share:
         files.write("truth/dirt", dirt.truth(), world.block)
+
+
+def _live_on(world: World, future: Future) -> None:
+    """Other random numbers from here on."""
+    streams = np.random.SeedSequence([future.life, 7, world.block]).spawn(3)
+    world.rng, world.prospects, world.tastes = map(np.random.default_rng, streams)
 
 
 def _month(world: World, month: Month) -> None:

@@ -12,12 +12,36 @@ GRADES = ("associate", "manager", "senior manager")
 
 
 @dataclass(frozen=True)
+class Managing:
+    """How many managers a bank has, whom they look after, and by how much they differ.
+
+    Where there is no number, it suits that of the customers. `growth` (of a customer's money, a month), `leaving` (the
+    logarithm of the hazard) and `contacts` (that of how often customers are spoken to) are standard deviations between
+    managers; the share `differ` of them differ at all. `everybody` has a manager, or only those who would. Where it
+    `favours`, one manager of each branch is handed the richest customers there. Customers decide to leave so many
+    `times` as often as they would.
+    """
+
+    managers: int | None = None
+    branches: int | None = None
+    growth: float = 0.006
+    leaving: float = 0.0
+    contacts: float = 0.0
+    differ: float = 1.0
+    everybody: bool = False
+    favours: bool = False
+    times: float = 1.0
+
+
+@dataclass(frozen=True)
 class Staff:
     """Columns of managers, and what was planted: `effect` and `branch_effect` are growth a month, `market` its mood.
 
-    `careless` is how many times the usual share of fields a manager's customers lack.
+    `leaving` and `contacts` are logarithms of times as often; `careless` is how many times the usual share of fields a
+    manager's customers lack.
     """
 
+    managing: Managing
     branch: np.ndarray
     joined: np.ndarray
     left: np.ndarray
@@ -26,6 +50,12 @@ class Staff:
     weights: np.ndarray
     market: np.ndarray
     careless: np.ndarray
+    leaving: np.ndarray
+    contacts: np.ndarray
+
+    def times(self, effect: np.ndarray, manager: np.ndarray) -> np.ndarray:
+        """How many times as often something happens to customers, by the effect of whoever looks after them now."""
+        return np.where(manager >= 0, np.exp(effect[manager]), 1.0)
 
     def working(self, day: int) -> np.ndarray:
         """Whether each manager works here on a day."""
@@ -34,8 +64,9 @@ class Staff:
     def first_books(self, world) -> None:
         """Give the customers of the day before the extract their managers."""
         people, start = world.people, world.calendar[0].first
-        who = np.flatnonzero((people.since < start) & world.chance(of_profile("managed")[people.profile]))
+        who = np.flatnonzero((people.since < start) & world.chance(self._managed(people)))
         self._assign(world, who, np.full(len(who), start - 1))
+        self._favour(people, who, start)
         who = who[people.manager[who] >= 0]
         drawn = people.since[who] + (world.rng.random(len(who)) * (start - people.since[who])).astype(int)
         people.managed_from[who] = np.maximum(drawn, self.joined[people.manager[who]])
@@ -52,7 +83,7 @@ class Staff:
             book = np.flatnonzero(mates & world.chance(0.2))
             start = min(int(self.joined[manager]) + 5, month.last)
             self._hand_over(world, book, np.full(len(book), start), "new manager", manager)
-        managed = of_profile("managed")[people.profile]
+        managed = self._managed(people)
         fresh = (people.since >= month.first) & (people.since <= month.last)
         taken_up = world.chance(np.where(fresh, managed, managed * 0.004))
         who = np.flatnonzero(people.here & (people.manager < 0) & taken_up)
@@ -71,6 +102,24 @@ class Staff:
         """Write down the assignments still in force."""
         who = np.flatnonzero(world.people.manager >= 0)
         self._write(world, who, np.full(len(who), NEVER))
+
+    def _managed(self, people) -> np.ndarray:
+        """The chance of each customer to be given a manager on joining."""
+        return np.ones(len(people)) if self.managing.everybody else of_profile("managed")[people.profile]
+
+    def favourites(self, start: int) -> np.ndarray:
+        """The first manager of each branch who works there from the first day to the last, if any is favoured."""
+        stay = np.flatnonzero((self.left == NEVER) & (self.joined < start))
+        return stay[np.unique(self.branch[stay], return_index=True)[1]] if self.managing.favours else stay[:0]
+
+    def _favour(self, people, who: np.ndarray, start: int) -> None:
+        """Hand the favourite of each branch the richest customers there, for as many of their own."""
+        for favourite in self.favourites(start):
+            mates = who[(people.branch[who] == self.branch[favourite]) & (people.manager[who] >= 0)]
+            own = mates[people.manager[mates] == favourite]
+            richest = mates[np.argsort(-people.wealth[mates], kind="stable")[: len(own)]]
+            given, taken = np.setdiff1d(own, richest), np.setdiff1d(richest, own)
+            people.manager[given], people.manager[taken] = people.manager[taken], favourite
 
     def _hand_over(self, world, book, day, reason: str, to: int | None = None) -> None:
         before = world.people.manager[book].copy()
@@ -122,10 +171,15 @@ class Staff:
         )  # fmt: skip
 
 
-def draw(rng: np.random.Generator, customers: int, calendar: list[Month]) -> Staff:
-    """Draw branches and managers to suit the number of customers: 8 and 40 for 4,000, fewer a head in a large bank."""
-    n_branches = max(2, round(8 * (customers / 4000) ** 0.6))
-    n = max(2 * n_branches, round(40 * (customers / 4000) ** 0.8))
+def draw(
+    rng: np.random.Generator, own: np.random.Generator, customers: int, calendar: list[Month], managing: Managing
+) -> Staff:
+    """Draw branches and managers, and from `own` what managers add but growth.
+
+    To suit the number of customers they are 8 and 40 for 4,000, fewer a head in a large bank.
+    """
+    n_branches = managing.branches or max(2, round(8 * (customers / 4000) ** 0.6))
+    n = managing.managers or max(2 * n_branches, round(40 * (customers / 4000) ** 0.8))
     first, last = calendar[0].first, calendar[-1].last
     branch = np.arange(n) % n_branches
     joined = first - rng.integers(60, 3000, n)
@@ -138,11 +192,15 @@ def draw(rng: np.random.Generator, customers: int, calendar: list[Month]) -> Sta
     rows.append((branch[gone], start, np.full(len(gone), NEVER)))
     branch, joined, left = (np.concatenate(column).astype(np.int32) for column in zip(*rows, strict=True))
     shuffled = rng.permutation(len(branch))
+    differs = own.random(len(branch)) < managing.differ
     return Staff(
-        branch=branch[shuffled], joined=joined[shuffled], left=left[shuffled],
-        effect=rng.normal(0, 0.006, len(branch)), branch_effect=rng.normal(0.001, 0.004, n_branches),
+        managing, branch=branch[shuffled], joined=joined[shuffled], left=left[shuffled],
+        effect=rng.normal(0, managing.growth, len(branch)) * differs,
+        branch_effect=rng.normal(0.001, 0.004, n_branches),
         weights=rng.gamma(6, 1 / 6, n_branches), market=rng.normal(size=len(calendar)),
         careless=rng.choice((0.4, 1.0, 3.0), len(branch), p=(0.4, 0.4, 0.2)),
+        leaving=own.normal(0, managing.leaving, len(branch)) * differs,
+        contacts=own.normal(0, managing.contacts, len(branch)) * differs,
     )  # fmt: skip
 
 
@@ -167,9 +225,18 @@ def tables(team: Staff, rng: np.random.Generator, calendar: list[Month]) -> dict
             "n_contacts": rng.integers(8, 15, len(capacity)) * 10,
         },
         "targets": _targets(team, rng, calendar),
-        "truth/managers": {"manager_id": np.arange(n), "growth": team.effect},
+        "truth/managers": {"manager_id": np.arange(n), "growth": team.effect} | _planted(team, calendar[0].first),
         "truth/branches": {"branch_id": np.arange(n_branches), "growth": team.branch_effect},
     }  # fmt: skip
+
+
+def _planted(team: Staff, start: int) -> dict:
+    """What managers add besides growth, and who was handed the richest customers, where any of it is planted."""
+    managing = team.managing
+    told = {name: getattr(team, name) for name in ("leaving", "contacts") if getattr(managing, name)}
+    if managing.favours:
+        told["is_favoured"] = np.isin(np.arange(len(team.branch)), team.favourites(start))
+    return told
 
 
 def _at_work(team: Staff, manager: int, month: Month) -> bool:
