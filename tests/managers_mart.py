@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from crmlab.mart.snapshot import SNAPSHOTS
+from crmlab.measures.managers.behind import BEHIND
 from crmlab.measures.managers.bridging import BARS
 from crmlab.measures.managers.pay import paid
 from crmlab.measures.managers.scoring import scores, totals
@@ -21,6 +22,7 @@ FROM = date(2024, 12, 31)
 BRANCHES = {"B1": "Riverside", "B2": "Old Town"}
 RICH, POOR, FEW = "M000", "M001", "M002"  # clearly above, clearly below, too few to say
 LEAVER = "M003"
+HANDED = date(2025, 12, 16)  # the day on which one of everybody's customers was handed in
 WHY = "History is too short: one whole quarter is needed. Deliver more history."
 RATES = {"retention": 960_000, "ebanking_activation": 600_000, "contacts_on_schedule": 700_000, "kyc_in_time": 950_000,
          "file_completeness": 900_000, "maturity_retention": 850_000}  # fmt: skip
@@ -34,13 +36,17 @@ def written(folder: Path, n: int = 24, seed: int = 1, is_told: bool = True) -> P
     rng, rules = np.random.default_rng(seed), load()
     managers = _managers(n, rng)
     pages = _pages(managers, people, rng) if is_told else dict.fromkeys(TABLES, pl.DataFrame())
-    pages["managers"] = managers.select("manager_id", "name", "branch_id")
+    left_on = pl.when(pl.col("manager_id") == LEAVER).then(date(2025, 11, 15))
+    pages["managers"] = managers.select("manager_id", "name", "branch_id", left_on=left_on)
+    (snapshot / "behind").mkdir()
+    rows = _behind(pages["assessed"], people) if is_told else pl.DataFrame(schema=BEHIND | {"every": pl.String})
+    rows.write_parquet(snapshot / "behind" / "quarter-2025-12.parquet")
     for name, table in pages.items():
         table.write_ipc(snapshot / "pages" / f"{name}.arrow", compat_level=pl.CompatLevel.oldest())
     manifest = json.loads((snapshot / "manifest.json").read_text())
     manifest["managers"] = {
         "scorecards": [asdict(card) for card in rules.scorecards], "pay": [asdict(plan) for plan in rules.pay],
-        "from_on": str(FROM), "to_on": str(AS_OF),
+        **asdict(rules.managing), "from_on": str(FROM), "to_on": str(AS_OF),
         "without": {} if is_told else dict.fromkeys(("assessed", "scores", "fairness", "target_audit", "due"), WHY),
     }  # fmt: skip
     (snapshot / "manifest.json").write_text(json.dumps(manifest))
@@ -59,7 +65,7 @@ def _managers(n: int, rng: np.random.Generator) -> pl.DataFrame:
 
 def _pages(managers: pl.DataFrame, people: pl.DataFrame, rng: np.random.Generator) -> dict[str, pl.DataFrame]:
     rules = load()
-    assessed = _assessed(managers, rng)
+    assessed = _assessed(managers, rng).with_columns(why=pl.lit(None, pl.String))
     trace = scores(assessed, rules.scorecards)
     every = pl.lit("quarter").alias("every")
     return {
@@ -97,13 +103,31 @@ def _assessed(managers: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
                     base = int(rng.lognormal(18, 0.4))
                     value = int(base * rng.normal(1.03, 0.08))
                 elif unit == "thousandths":
-                    base, value = 1800, int(rng.integers(1700, 2000))
+                    n, base, events = 40, 1800, int(rng.integers(68, 80))
+                    value = events * 1000 // n
                 rows.append((manager["manager_id"], manager["branch_id"], manager["peer_group"], manager["grade"],
                              period, measure, value, n, events if n else None, base, None))  # fmt: skip
     schema = {"manager_id": pl.String, "branch_id": pl.String, "peer_group": pl.String, "grade": pl.String,
               "period": pl.Date, "measure": pl.String} | dict.fromkeys(("value", "n", "n_events", "base", "target"),
                                                                       pl.Int64)  # fmt: skip
     return pl.DataFrame(rows, schema, orient="row")
+
+
+def _behind(assessed: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Rows that add up to what is assessed in the last period: a customer a case, or the amount in two parts."""
+    ids, rows = people["customer_id"].to_list(), []
+    for row in assessed.filter(pl.col("period") == AS_OF).drop_nulls("value").iter_rows(named=True):
+        key = {name: row[name] for name in ("manager_id", "period", "measure")} | {"every": row["every"]}
+        if row["n"] is not None:
+            each, more = divmod(row["n_events"], row["n"])
+            rows += [key | {"customer_id": ids[i], "on": AS_OF, "why": "kept", "n": 1, "n_events": each + int(i < more)}
+                     for i in range(row["n"])]  # fmt: skip
+            continue
+        part, base = row["value"] // 3, row["base"] or 0
+        handed = {"on": HANDED, "why": "handed in", "share": 173_913, "value": part, "base": base // 3}
+        kept = {"why": "kept", "share": 10**6, "value": row["value"] - part, "base": base - base // 3}
+        rows += [key | {"customer_id": one} | told for one, told in zip(ids, (handed, kept), strict=False)]
+    return pl.DataFrame(rows, BEHIND | {"every": pl.String}).sort("manager_id", "measure", maintain_order=True)
 
 
 def _fairness(managers: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:

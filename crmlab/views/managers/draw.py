@@ -105,6 +105,13 @@ def load(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFrame:
 
 
 def nothing(tables: Tables, name: str) -> str:
+def rule(tables: Tables, manager: str, clicked: list | None) -> dict | None:
+    """The row of the trace that was clicked."""
+    rows = trace(tables, manager)
+    found = rows.filter(pl.col("place") == clicked[0]) if clicked and rows.height else rows.clear()
+    return found.row(0, named=True) if found.height else None
+
+
     """Why a table is empty."""
     return tables.without.get(name) or word("managers.none_here")
 

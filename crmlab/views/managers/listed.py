@@ -7,6 +7,7 @@ import polars as pl
 from crmlab.errors import InputError
 from crmlab.views import theme
 from crmlab.views.book import ALL
+from crmlab.views.managers import behind
 from crmlab.views.managers.changing import Change
 from crmlab.views.managers.tables import Tables
 from crmlab.views.widgets import Column, Table, table
@@ -130,9 +131,10 @@ def findings(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFr
     )  # fmt: skip
 
 
-KEYS = dict.fromkeys(("peers", "books", "movers"), "manager_id") | dict.fromkeys(("due", "recut"), "customer_no")
+KEYS = dict.fromkeys(("peers", "books", "movers"), "manager_id")
+KEYS |= dict.fromkeys(("behind", "due", "recut"), "customer_no")
 MADE = {"peers": (peers, PEERS), "books": (books, BOOKS), "movers": (movers, MOVERS), "due": (due, DUE),
-        "findings": (findings, FINDINGS), "recut": (None, RECUT)}  # fmt: skip
+        "findings": (findings, FINDINGS), "recut": (None, RECUT), "behind": (behind.rows, behind.COLUMNS)}  # fmt: skip
 
 
 def listed(

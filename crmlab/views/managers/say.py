@@ -94,9 +94,8 @@ def traced(tables: Tables, manager: str = ALL, clicked: list | None = None) -> s
     rows = draw.trace(tables, manager)
     if not rows.height:
         return ""
-    chosen = rows.filter(pl.col("place") == clicked[0]) if clicked else rows.clear()
-    if chosen.height:
-        return _behind(tables, chosen.row(0, named=True))
+    if chosen := draw.rule(tables, manager, clicked):
+        return _behind(tables, chosen)
     sentences = [(escape(row["sentence"]), theme.difference(row["points"], 1))
                  for row in rows.iter_rows(named=True)]  # fmt: skip
     sentences.append((f"<b>{word('managers.sum')}</b>", f"<b>{rows['points'].sum():.1f}</b>"))

@@ -1,5 +1,6 @@
 """The tables of `managers` as a reader asks for them."""
 
+from datetime import date
 from functools import cache, lru_cache
 
 import polars as pl
@@ -28,12 +29,14 @@ class Tables:
         self.plans = tuple(PayPlan(**_tuples(one)) for one in told["pay"])
         self.without: dict[str, str] = told["without"]
         self.span: tuple[str, str] = (told["from_on"], told["to_on"])
+        self.protection_days: int = told["protection_days"]
         self.branches = dict(mart.page("branches").select("branch_id", pl.coalesce("name", "branch_id")).rows())
         self.managers = dict(mart.page("managers").select("manager_id", pl.coalesce("name", "manager_id")).rows())
         self.home = dict(mart.page("managers").select("manager_id", "branch_id").rows())
         self.now, self.before, self.scored_by = cache(self._now), cache(self._before), cache(self._scored_by)
         self.if_so, self.differences = lru_cache(8)(self._if_so), lru_cache(4)(self._differences)
 
+        self.behind = lru_cache(4)(self._behind)
     def page(self, name: str, **chosen: str) -> pl.DataFrame:
         """A page table as far as the filters leave it; nothing where it could not be made."""
         found = self.mart.page(name)
@@ -97,6 +100,11 @@ class Tables:
         return found.filter(pl.col("period") == pl.col("period").max().over("every")) if found.width else found
 
     def _before(self) -> pl.DataFrame:
+    def _behind(self, manager: str, every: str, period: date, measure: str | None) -> pl.DataFrame:
+        """The rows behind a measure of a manager in a month, quarter or year; a rule without a measure has none."""
+        asked = {"manager_id": manager, "every": every, "period": period, "measure": measure or ""}
+        return self.mart.behind.filter(**asked).collect()
+
         """Points, lines and pay under the rules as they are."""
         return whatif.outcome(self.now(), self.cards, self.plans)
 

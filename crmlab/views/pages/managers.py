@@ -8,7 +8,7 @@ import ipywidgets
 import polars as pl
 
 from crmlab.mart.snapshot import Mart
-from crmlab.views.managers import controls, dealing, draw, rules, say
+from crmlab.views.managers import behind, controls, dealing, draw, rules, say
 from crmlab.views.managers.listed import listed
 from crmlab.views.managers.tables import Tables
 from crmlab.views.parts import Reader, block, button, panel, sentence
@@ -82,9 +82,10 @@ def _scorecard(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     who = shown.of("manager")
     points = _figure(shown, "points", sight, **who)
     who["manager"].observe(lambda _: setattr(points, "value", []), "value")
-    behind = _said(shown, say.traced, sight, **who, clicked=points)
-    beside = block("crmlab-stack", button("managers.all_rules", points, []), behind)
-    return [_titled(shown, "points", _said(shown, say.scorecard, sight, **who), block("crmlab-beside", points, beside))]
+    of_rule, told = who | {"clicked": points}, _said(shown, say.scorecard, sight, **who)
+    beside = block("crmlab-stack", button("managers.all_rules", points, []), _said(shown, say.traced, sight, **of_rule))
+    rows = _rows(shown, "behind", sight, shown.reader.open, **of_rule), _said(shown, behind.total, sight, **of_rule)
+    return [_titled(shown, "points", told, block("crmlab-beside", points, beside), *rows)]
 
 
 def _what_if(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
