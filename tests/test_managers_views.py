@@ -226,7 +226,7 @@ def test_a_book_is_dealt_in_a_process_of_its_own_to_others_with_a_reason_each(ta
     solving = dealing.solver()
     box = dealing.dealing(tables, solving)
     picker, deal, stop = box.children[0].children
-    assert picker.options[0] == (f"{tables.manager(LEAVER)} (has left)", LEAVER)
+    assert picker.options[0] == ("Manager 3 (left 2025-11)", LEAVER)
     assert dealing.proposed(tables, solving, 0).is_empty()
     deal.click()
     assert stop.disabled is False
@@ -261,7 +261,8 @@ def test_what_is_wrong_with_assignments_is_counted_and_listed(tables):
 
 def test_where_nothing_can_be_told_it_is_said_why_and_the_page_stands(untold):
     assert WHY in say.finding(untold, None)
-    assert WHY in say.scorecard(untold, RICH)
+    assert WHY in draw.points(untold, RICH).layout.annotations[0].text
+    assert say.scorecard(untold, RICH) == say.scorecard(untold) == ""  # what the figure says is not said again
     assert WHY in say.contacts(untold)
     assert word("managers.bridge_none") in say.bridged(untold, manager=RICH)
     assert dealing.leavers(untold) == []
@@ -278,7 +279,7 @@ def test_every_figure_draws_and_each_says_when_it_has_nothing(tables, untold):
         asked = {"branch": "", "manager": RICH}
         figures = [
             draw.funnel(made, "retention", **asked), draw.lasting(made, "net_new_money", **asked),
-            draw.bridge(made, **asked), draw.around(made, **asked), draw.points(made, RICH),
+            draw.bridge(made, **asked), draw.apart(made, **asked), draw.points(made, RICH),
             draw.contacts(made, **asked),
         ]  # fmt: skip
         for figure in figures:

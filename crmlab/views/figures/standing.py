@@ -8,6 +8,7 @@ from crmlab.views.words import named, word
 
 HEIGHT = 430
 ROW, ROOM = 22, 70
+HANDED = "#b39ddb"
 LEAST_ROWS = 5  # that a figure has room for, or a single bar fills it
 COLOURS = {
     "clearly above": theme.UP, "clearly below": theme.DOWN, "watch": "#8c6bb1", "as expected": theme.INK,
@@ -169,6 +170,51 @@ def contacts(frame: pl.DataFrame, nothing: str) -> go.Figure:
             "showgrid": False,
         },
         showlegend=True,
+    )
+
+
+def apart(frame: pl.DataFrame, chosen: str) -> go.Figure:
+    """A row each: what was their own growth, and below it what was handed over. A bar carries the key for a click.
+
+    Parameters
+    ----------
+    frame
+        key (null: of nobody), name, own and handed (signed, in major units); in their order from above.
+    chosen
+        The key to be marked; empty: none.
+    """
+    rows = frame.reverse()
+    names = [f"<b>{name}</b>" if key == chosen else name for key, name in rows.select("key", "name").rows()]
+    place = list(range(rows.height))
+    bars = [
+        {"type": "bar", "orientation": "h", "y": place, "x": rows[name].to_list(), "name": word(f"managers.{name}"),
+         "marker": {"color": colour}, "customdata": rows["key"].to_list(),
+         "text": [theme.money(round(one), 0) if one else "" for one in rows[name]], "textposition": "outside",
+         "cliponaxis": False, "textfont": {"size": 11},
+         "hovertext": [f"{name}: {theme.full(one, signed=True)}" for name, one in rows.select("name", name).rows()],
+         "hoverinfo": "text"}
+        for name, colour in (("handed", HANDED), ("own", theme.ACCENT))
+    ]  # fmt: skip
+    return theme.clickable(
+        ROOM + 2 * ROW * max(rows.height, LEAST_ROWS),
+        bars,
+        barmode="group",
+        bargap=0.3,
+        bargroupgap=0,
+        xaxis={
+            **theme.ZERO,
+            "tickformat": "+,~s",
+            "nticks": 6,
+            "range": _room(pl.concat([rows["own"], rows["handed"]])),
+        },
+        yaxis={
+            "tickvals": place,
+            "ticktext": names,
+            "range": [min(rows.height - LEAST_ROWS, 0) - 0.7, rows.height - 0.3],
+            "showgrid": False,
+        },
+        showlegend=True,
+        legend={"traceorder": "reversed"},
     )
 
 

@@ -41,7 +41,7 @@ def leavers(tables: Tables) -> list[tuple[str, str]]:
         return []
     held = rows.select("manager_id", "has_left").unique().rows()
     told = sorted((not left, tables.manager(key), key) for key, left in held)
-    return [(name if is_here else word("managers.has_left", name=name), key) for is_here, name, key in told]
+    return [(tables.called(key), key) for *_, key in told]
 
 
 def dealing(tables: Tables, solving: Solving) -> ipywidgets.Box:

@@ -48,9 +48,24 @@ def bridge(tables: Tables, branch: str = ALL, manager: str = ALL) -> go.Figure:
     return _bridge(tables, level(branch, manager), branch, manager)
 
 
-def around(tables: Tables, branch: str = ALL, manager: str = ALL) -> go.Figure:
-    """The same of the manager's branch; of the bank where no manager is chosen."""
-    return _bridge(tables, "branch" if manager else "bank", branch, manager)
+def apart(tables: Tables, branch: str = ALL, manager: str = ALL) -> go.Figure:
+    """What was their own and what was handed over, of the branches; of a branch's managers where one is chosen."""
+    home = tables.home.get(manager) or branch
+    rows = tables.page("book_bridges", branch=home)
+    if rows.width:
+        rows = tables.named(
+            rows.filter(pl.col("level") == ("manager" if home else "branch"), pl.col("branch_id").is_not_null())
+        )
+    if not rows.height:
+        return theme.sentence(tables.without.get("book_bridges") or word("managers.bridge_none"), bridge_figure.HEIGHT)
+    unit = 10**tables.mart.minor_digits
+    told = rows.select(
+        key="manager_id" if home else "branch_id",
+        name=pl.col("manager").fill_null(word("filter.public")) if home else "branch",
+        own=(pl.col("new") + pl.col("net_new_money") - pl.col("lost")) / unit,
+        handed=(pl.col("handed_in") - pl.col("handed_out")) / unit,
+    )
+    return standing.apart(told.sort("own", "name", descending=[True, False]), manager)
 
 
 def level(branch: str, manager: str) -> str:
@@ -73,7 +88,8 @@ def bars(tables: Tables, of: str, branch: str = ALL, manager: str = ALL) -> dict
 
 def points(tables: Tables, manager: str = ALL) -> go.Figure:
     """What each rule gave the manager in the last period."""
-    return standing.points(trace(tables, manager), word("managers.choose"))
+    nothing_told = word("managers.not_lately" if manager else "managers.choose")
+    return standing.points(trace(tables, manager), tables.without.get("scores") or nothing_told)
 
 
 def trace(tables: Tables, manager: str) -> pl.DataFrame:

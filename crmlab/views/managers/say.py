@@ -26,11 +26,11 @@ def finding(tables: Tables, measure: str | None, branch: str = ALL) -> str:
 
 
 def count(tables: Tables, branch: str = ALL) -> str:
-    """How many managers are shown."""
-    n = tables.page("managers", branch=branch).height
-    return (
-        f'<p class="crmlab-count">{word("managers.count", n=theme.whole(n), of=theme.whole(len(tables.managers)))}</p>'
-    )
+    """How many managers there are, and how many of them have left."""
+    own = tables.page("managers", branch=branch)
+    gone = own["left_on"].count()
+    left = word("managers.count_left", n=theme.whole(gone)) if gone else ""
+    return f'<p class="crmlab-count">{word("managers.count", n=theme.whole(own.height - gone))}{left}</p>'
 
 
 def one(tables: Tables, measure: str | None, manager: str = ALL) -> str:
@@ -69,7 +69,7 @@ def scorecard(tables: Tables, manager: str = ALL) -> str:
     """The total of the manager chosen, the line reached, how far it is to the next ones, and the pay."""
     rows = tables.page("totals")
     if not manager or not rows.height:
-        return reading(tables.without.get("scores") or word("managers.choose"))
+        return ""  # which the figure says
     own = rows.filter(pl.col("manager_id") == manager).sort("period")
     if not own.height:
         return reading(word("managers.not_scored", manager=escape(tables.manager(manager))))

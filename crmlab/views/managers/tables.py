@@ -37,6 +37,7 @@ class Tables:
         self.if_so, self.differences = lru_cache(8)(self._if_so), lru_cache(4)(self._differences)
 
         self.behind = lru_cache(4)(self._behind)
+
     def page(self, name: str, **chosen: str) -> pl.DataFrame:
         """A page table as far as the filters leave it; nothing where it could not be made."""
         found = self.mart.page(name)
@@ -98,6 +99,11 @@ class Tables:
         """What is scored of everybody's last period."""
         found = self.mart.page("assessed")
         return found.filter(pl.col("period") == pl.col("period").max().over("every")) if found.width else found
+
+    def _behind(self, manager: str, every: str, period: date, measure: str | None) -> pl.DataFrame:
+        """The rows behind a measure of a manager in a month, quarter or year; a rule without a measure has none."""
+        asked = {"manager_id": manager, "every": every, "period": period, "measure": measure or ""}
+        return self.mart.behind.filter(**asked).collect()
 
     def _before(self) -> pl.DataFrame:
     def _behind(self, manager: str, every: str, period: date, measure: str | None) -> pl.DataFrame:

@@ -5,7 +5,9 @@ EN = {
     "managers.title": "Who grows the business, and who was handed it?",
     "managers.decides": "To decide whom to follow, whom to help, and what to change in the rules before they are paid "
     "by them.",
-    "managers.count": "<b>{n}</b> of {of} managers",
+    "managers.count": "<b>{n}</b> managers",
+    "managers.count_left": ", {n} more have left",
+    "managers.left": "{name} (left {month})",
     "managers.none_here": "Nothing can be said here. Choose another branch or measure.",
     "managers.choose": "Choose a manager above, in the funnel or in a list.",
     "managers.click": "Click a point to choose a manager, or choose one above.",
@@ -69,8 +71,11 @@ EN = {
     "managers.bridge_title": "What moved this book",
     "managers.bridge_note": "Deposits and investments, {currency}, {from_on} to {to_on}. What was handed in or out is "
     "no merit and no fault of anybody.",
-    "managers.around_title": "What moved the books around it",
-    "managers.around_note": "The same of the manager’s branch; of the bank where no manager is chosen ({currency}).",
+    "managers.apart_title": "Grown, or handed over",
+    "managers.apart_note": "New customers and net new money less what was lost, and customers handed in less handed "
+    "out, {currency}: of the branches, or of all managers of the branch chosen. Click a bar to choose.",
+    "managers.own": "Own growth",
+    "managers.handed": "Handed over",
     "managers.bridge_none": "No book of theirs is known between the two days.",
     "managers.bridged": "{who}: {change} in the year. Own: <b>{own}</b> (new customers {new}, net new money "
     "{net_new_money}, lost {lost}). Handed over: <b>{handed}</b> ({handed_in} in, {handed_out} out). Interest "
@@ -111,12 +116,6 @@ EN = {
     "managers.next_line": "{missing} points are missing to {line}.",
     "managers.paid": "{plan} pay: <b>{pay}</b>.",
     "managers.not_scored": "{manager} was not scored: there was nothing to score, or they were not here.",
-    "managers.how": "How",
-    "managers.points": "Points",
-    "managers.sum": "All of it",
-    "managers.value": "Value",
-    "managers.of_cases": "Of so many",
-    "managers.target_was": "Target",
     "managers.behind_file": "behind-the-points",
     "managers.behind_empty": "No rows. Click a rule above, or clear the search.",
     "managers.behind_none": "Click a rule to see which customers stand behind it.",
@@ -217,7 +216,6 @@ EN = {
     "managers.recut_file": "recut",
     "managers.recut_empty": "No book has been dealt yet.",
     "managers.leaving": "Whose book",
-    "managers.has_left": "{name} (has left)",
     "managers.deal": "Deal the book",
     "managers.stop": "Stop",
     "managers.nobody_to_deal": "There is no book that could be dealt.",
