@@ -105,6 +105,13 @@ def trace(tables: Tables, manager: str) -> pl.DataFrame:
     )
 
 
+def rule(tables: Tables, manager: str, clicked: list | None) -> dict | None:
+    """The row of the trace that was clicked."""
+    rows = trace(tables, manager)
+    found = rows.filter(pl.col("place") == clicked[0]) if clicked and rows.height else rows.clear()
+    return found.row(0, named=True) if found.height else None
+
+
 def contacts(tables: Tables, branch: str = ALL, manager: str = ALL) -> go.Figure:
     """Contacts overdue and due, beside what each manager can make in a month."""
     rows = load(tables, branch, manager)
@@ -121,13 +128,6 @@ def load(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFrame:
 
 
 def nothing(tables: Tables, name: str) -> str:
-def rule(tables: Tables, manager: str, clicked: list | None) -> dict | None:
-    """The row of the trace that was clicked."""
-    rows = trace(tables, manager)
-    found = rows.filter(pl.col("place") == clicked[0]) if clicked and rows.height else rows.clear()
-    return found.row(0, named=True) if found.height else None
-
-
     """Why a table is empty."""
     return tables.without.get(name) or word("managers.none_here")
 

@@ -33,9 +33,9 @@ class Tables:
         self.branches = dict(mart.page("branches").select("branch_id", pl.coalesce("name", "branch_id")).rows())
         self.managers = dict(mart.page("managers").select("manager_id", pl.coalesce("name", "manager_id")).rows())
         self.home = dict(mart.page("managers").select("manager_id", "branch_id").rows())
+        self.left = dict(mart.page("managers").drop_nulls("left_on").select("manager_id", "left_on").rows())
         self.now, self.before, self.scored_by = cache(self._now), cache(self._before), cache(self._scored_by)
         self.if_so, self.differences = lru_cache(8)(self._if_so), lru_cache(4)(self._differences)
-
         self.behind = lru_cache(4)(self._behind)
 
     def page(self, name: str, **chosen: str) -> pl.DataFrame:
@@ -50,6 +50,11 @@ class Tables:
     def manager(self, manager_id: str | None) -> str:
         """A manager by name."""
         return self.managers.get(manager_id, manager_id or "")
+
+    def called(self, manager_id: str) -> str:
+        """A manager by name, with the month in which they left."""
+        name, left = self.manager(manager_id), self.left.get(manager_id)
+        return word("managers.left", name=name, month=f"{left:%Y-%m}") if left else name
 
     def named(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with the names of manager and branch."""
@@ -95,22 +100,17 @@ class Tables:
         texts = [_told(row, self.mart.base_currency) for row in told.iter_rows(named=True)]
         return told.with_columns(text=pl.Series(texts, dtype=pl.String))
 
+    def _behind(self, manager: str, every: str, period: date, measure: str | None) -> pl.DataFrame:
+        """The rows behind a measure of a manager in a month, quarter or year; a rule without a measure has none."""
+        asked = {"manager_id": manager, "every": every, "period": period, "measure": measure or ""}
+        return self.mart.behind.filter(**asked).collect()
+
     def _now(self) -> pl.DataFrame:
         """What is scored of everybody's last period."""
         found = self.mart.page("assessed")
         return found.filter(pl.col("period") == pl.col("period").max().over("every")) if found.width else found
 
-    def _behind(self, manager: str, every: str, period: date, measure: str | None) -> pl.DataFrame:
-        """The rows behind a measure of a manager in a month, quarter or year; a rule without a measure has none."""
-        asked = {"manager_id": manager, "every": every, "period": period, "measure": measure or ""}
-        return self.mart.behind.filter(**asked).collect()
-
     def _before(self) -> pl.DataFrame:
-    def _behind(self, manager: str, every: str, period: date, measure: str | None) -> pl.DataFrame:
-        """The rows behind a measure of a manager in a month, quarter or year; a rule without a measure has none."""
-        asked = {"manager_id": manager, "every": every, "period": period, "measure": measure or ""}
-        return self.mart.behind.filter(**asked).collect()
-
         """Points, lines and pay under the rules as they are."""
         return whatif.outcome(self.now(), self.cards, self.plans)
 

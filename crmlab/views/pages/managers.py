@@ -70,10 +70,11 @@ def _peers(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
 
 def _books(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     whose = shown.of("branch", "manager")
-    own, around = (_figure(shown, name, sight, **whose) for name in ("bridge", "around"))
+    own, apart = (_figure(shown, name, sight, **whose) for name in ("bridge", "apart"))
+    follow(lambda clicked: controls.show_apart(shown.chosen, clicked[0]) if clicked else None, clicked=apart)
     rows = _rows(shown, "books", sight, partial(controls.show, shown.chosen), **shown.of("branch"))
     told = _said(shown, say.bridged, sight, **whose)
-    beside = block("crmlab-even", _titled(shown, "bridge", own), _titled(shown, "around", around))
+    beside = block("crmlab-even", _titled(shown, "bridge", own), _titled(shown, "apart", apart))
     return [block("crmlab-stack", told), beside, _titled(shown, "books", rows)]
 
 
