@@ -55,7 +55,7 @@ function render({ model, el }) {
     model.set("value", String(points) === String(model.get("value")) ? [] : points); // the same again lets go
     model.save_changes();
   };
-  const keys = (event) => (event?.points ?? []).map((point) => point.customdata).filter(Boolean);
+  const keys = (event) => (event?.points ?? []).map((point) => point.customdata).filter((key) => key != null && key !== "");
   const draw = async () => {
     const Plotly = await plotly(model);
     if (gone) return;

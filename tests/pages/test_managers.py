@@ -1,10 +1,12 @@
 """The page `managers` in a real browser: a point chooses a manager, a rule shows its numbers, a control moves pay."""
 
+import re
+
 import polars as pl
 import pytest
 
 from crmlab.mart import snapshot
-from crmlab.views.managers import draw, listed
+from crmlab.views.managers import behind, draw, listed
 from crmlab.views.managers.tables import Tables
 from tests.managers_mart import LEAVER, RICH, written
 from tests.pages.conftest import serving
@@ -98,6 +100,29 @@ def test_a_click_goes_through_to_the_trace_and_back(page, tables):
     part.get_by_text("All of it").wait_for()
     page.click_mark(part.locator(".crmlab-figure"), ".point")
     part.get_by_text("Value").first.wait_for()
+
+
+def test_a_rule_lists_the_customers_behind_it_and_one_of_them_opens(page, tables):
+    choose(page)
+    part = come_to(page, CARD)
+    part.get_by_text("Click a rule to see which customers stand behind it.").wait_for()
+    for at in (0, 4):  # the first rule of the card, and one of which customers are counted
+        place = draw.points(tables, RICH).data[0].customdata[at]
+        rows = behind.rows(tables, RICH, [place])
+        page.click_mark(part.locator(".crmlab-figure"), ".point", at)
+        page.wait_for(TOTAL, [CARD, rows.height])
+        told = re.sub("<[^>]+>", "", behind.total(tables, RICH, [place]))
+        part.get_by_text(told).wait_for()
+    with page.page.expect_download() as got:
+        part.get_by_role("button", name="CSV").click()
+    assert got.value.suggested_filename == "behind-the-points.csv"
+    assert pl.read_csv(got.value.path())["Counted"].sum() == rows["n_counted"].sum()
+    number = rows["customer_no"][0]
+    part.locator(f"tr[data-key='{number}']").first.click()
+    page.page.wait_for_url(f"**page=customer&customer={number}**")
+    page.errors.clear()  # the made-up mart has no sheet of a customer
+    page.page.go_back()
+    page.wait_for(TOTAL, [CARD, rows.height])
 
 
 def test_a_control_moves_people_and_pay_at_once(page, tables):

@@ -1,5 +1,7 @@
 """Managers among each other: how far each is from what their book would do, and what of it will last."""
 
+from textwrap import wrap
+
 import plotly.graph_objects as go
 import polars as pl
 
@@ -99,7 +101,9 @@ def lasting(frame: pl.DataFrame, chosen: str, percent: bool, nothing: str) -> go
 
 
 def points(frame: pl.DataFrame, nothing: str) -> go.Figure:
-    """What each rule gives a manager, a bar a rule; it carries the rule's place for a click.
+    """What each rule gives a manager, a bar a rule; its whole row carries the rule's place for a click.
+
+    A rule that gives nothing has no bar to be clicked, and is asked about the most.
 
     Parameters
     ----------
@@ -113,19 +117,25 @@ def points(frame: pl.DataFrame, nothing: str) -> go.Figure:
     bars = [
         {
             "type": "bar", "orientation": "h", "x": part["points"].to_list(), "y": part["rule"].to_list(),
-            "name": named("side", side), "marker": {"color": shades[side]}, "customdata": part["place"].to_list(),
+            "name": named("side", side), "marker": {"color": shades[side]}, "cliponaxis": False, "hoverinfo": "skip",
             "text": [theme.difference(one, 1) for one in part["points"]], "textposition": "outside",
-            "cliponaxis": False, "hovertext": part["sentence"].to_list(), "hoverinfo": "text",
         }
         for side in shades
         if (part := rows.filter(pl.col("side") == side)).height
     ]  # fmt: skip
+    low, high = _room(rows["points"])
+    strips = {
+        "type": "bar", "orientation": "h", "base": low, "x": [high - low] * rows.height, "y": frame["rule"].to_list(),
+        "width": 1, "marker": {"color": theme.ACCENT, "opacity": 0}, "selected": {"marker": {"opacity": 0.12}},
+        "unselected": {"marker": {"opacity": 0}}, "customdata": frame["place"].to_list(), "showlegend": False,
+        "hovertext": ["<br>".join(wrap(one, 60)) for one in frame["sentence"]], "hoverinfo": "text",
+    }  # fmt: skip
     return theme.clickable(
         ROOM + ROW * rows.height,
-        bars,
+        [strips, *bars],
         barmode="overlay",
         bargap=0.25,
-        xaxis={**theme.ZERO, "title": theme.title(word("managers.axis_points")), "range": _room(rows["points"])},
+        xaxis={**theme.ZERO, "title": theme.title(word("managers.axis_points")), "range": [low, high]},
         yaxis={"categoryorder": "array", "categoryarray": rows["rule"].to_list(), "showgrid": False},
         showlegend=True,
     )
