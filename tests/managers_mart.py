@@ -150,6 +150,7 @@ def _fairness(managers: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
             rows.append(
                 {"measure": measure, "kind": kind} | {k: manager[k] for k in ("manager_id", "branch_id", "peer_group")}
                 | {"n_customers": 4 if few else n, "n": n, "observed": observed, "expected": expected, **told,
+                   "observed_to_expected": observed / expected, "score": None if few else z,
                    "rank": rank, "rank_lower": rank and max(1, at - 3), "rank_upper": rank and at + 6,
                    "verdict": verdict, "is_watch": at == 5 and not few,
                    "why": "4 customers can be compared, fewer than 20" if few else ""}

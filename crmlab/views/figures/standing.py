@@ -11,6 +11,7 @@ from crmlab.views.words import named, word
 HEIGHT = 430
 ROW, ROOM = 22, 70
 HANDED = "#b39ddb"
+FLAGGED, MOST_NAMES = ("clearly above", "clearly below", "watch"), 10
 LEAST_ROWS = 5  # that a figure has room for, or a single bar fills it
 COLOURS = {
     "clearly above": theme.UP, "clearly below": theme.DOWN, "watch": "#8c6bb1", "as expected": theme.INK,
@@ -30,10 +31,11 @@ def funnel(frame: pl.DataFrame, chosen: str, axis: str, percent: bool, nothing: 
     Parameters
     ----------
     frame
-        manager_id, manager, n_customers, status (of `COLOURS`), away (observed less expected, a customer), the limits
-        watch_lower, watch_upper, limit_lower, limit_upper as such differences (null: none), text.
+        manager_id, manager, n_customers, status (of `COLOURS`), score (how far out, in standard errors), away
+        (observed less expected, a customer), the limits watch_lower, watch_upper, limit_lower, limit_upper as such
+        differences (null: none), text.
     chosen
-        The manager to be marked; empty: none.
+        The manager to be named, as those are who stand out most; empty: none.
     axis
         What the difference is called.
     percent
@@ -48,11 +50,13 @@ def funnel(frame: pl.DataFrame, chosen: str, axis: str, percent: bool, nothing: 
     )]  # fmt: skip
     points = [_points(frame.filter(pl.col("status") == status), status) for status in COLOURS]
     mark = frame.filter(pl.col("manager_id") == chosen)
+    arrow = {"ax": 0, "ay": -28, "arrowcolor": theme.QUIET, "bgcolor": "white"}
     notes = [
-        {"x": x, "y": y, "text": f"<b>{name}</b>", "ax": 0, "ay": -28, "arrowcolor": theme.QUIET, "bgcolor": "white"}
-        for x, y, name in mark.select("n_customers", "away", "manager").rows()
+        {"x": x, "y": y, "text": f"<b>{name}</b>" if key == chosen else name, **arrow}
+        for key, x, y, name in pl.concat([_flagged(frame, chosen), mark])
+        .select("manager_id", "n_customers", "away", "manager").rows()
         if y is not None
-    ]
+    ]  # fmt: skip
     return theme.clickable(
         HEIGHT,
         [*bands, *(trace for trace in points if trace["x"])],
@@ -64,13 +68,15 @@ def funnel(frame: pl.DataFrame, chosen: str, axis: str, percent: bool, nothing: 
     )
 
 
-def lasting(frame: pl.DataFrame, chosen: str, percent: bool, nothing: str) -> go.Figure:
+def lasting(frame: pl.DataFrame, chosen: str, axis: str, percent: bool, nothing: str) -> go.Figure:
     """A row a manager: what of the difference will last, with its interval; a bar before each says how unsure it is.
 
     Parameters
     ----------
     frame
         manager_id, manager, status, lasting, lower, upper (differences a customer), text; the highest first.
+    axis
+        What the difference is called.
     """
     if not frame.height:
         return theme.sentence(nothing, 240)
@@ -94,9 +100,56 @@ def lasting(frame: pl.DataFrame, chosen: str, percent: bool, nothing: str) -> go
     return theme.clickable(
         ROOM + ROW * rows.height,
         [dots],
-        xaxis={**theme.ZERO, "tickformat": "+.1~%" if percent else "+,~s", "nticks": 6},
+        xaxis={"title": theme.title(axis), **theme.ZERO, "tickformat": "+.1~%" if percent else "+,~s", "nticks": 6},
         yaxis={"tickvals": list(range(rows.height)), "ticktext": names, "range": [-0.7, rows.height - 0.3],
                "showgrid": False},
+    )  # fmt: skip
+
+
+def among(own: pl.DataFrame, others: pl.DataFrame, nothing: str) -> go.Figure:
+    """A row a measure: a manager's dot with its interval, and a line for each peer, which carries their id for a click.
+
+    Parameters
+    ----------
+    own, others
+        measure, manager_id, manager, status (of `COLOURS`), lasting, lower, upper (each measure within −1 to 1; null:
+        nothing can be said), text; one row a measure in `own`, in their order from above.
+    """
+    if not own.height:
+        return theme.sentence(nothing, 240)
+    place = {measure: at for at, measure in enumerate(own["measure"].reverse())}
+    known, unknown = own.drop_nulls("lasting"), own.filter(pl.col("lasting").is_null())
+    lines = {
+        "type": "scatter", "mode": "markers", "x": others["lasting"].to_list(),
+        "y": [place[one] for one in others["measure"]], "name": word("managers.a_peer"),
+        "marker": {"symbol": "line-ns", "size": 16, "line": {"width": 2, "color": "#8fa1b3"}},
+        "customdata": others["manager_id"].to_list(), "hovertext": others["text"].to_list(), "hoverinfo": "text",
+    }  # fmt: skip
+    dot = {
+        "type": "scatter", "mode": "markers", "x": known["lasting"].to_list(),
+        "y": [place[one] for one in known["measure"]], "name": own["manager"][0],
+        "marker": {"size": 11, "color": [COLOURS[one] for one in known["status"]]},
+        "error_x": {"type": "data", "symmetric": False, "array": (known["upper"] - known["lasting"]).to_list(),
+                    "arrayminus": (known["lasting"] - known["lower"]).to_list(), "color": theme.INK, "thickness": 2,
+                    "width": 0},
+        "customdata": known["manager_id"].to_list(), "hovertext": known["text"].to_list(), "hoverinfo": "text",
+    }  # fmt: skip
+    few = [
+        {"x": 0, "y": place[one], "text": named("manager_verdict", "too few to say"), "showarrow": False,
+         "font": {"color": theme.QUIET}, "bgcolor": "white"}
+        for one in unknown["measure"]
+    ]  # fmt: skip
+    return theme.clickable(
+        ROOM + 40 * own.height,
+        [lines, dot],
+        annotations=few,
+        xaxis={
+            "range": [-1.05, 1.05], **theme.ZERO, "tickvals": [-1, 0, 1],
+            "ticktext": [word(f"managers.ends_{one}") for one in ("below", "expected", "above")],
+        },
+        yaxis={"tickvals": list(place.values()), "ticktext": [named("measure", one) for one in place],
+               "range": [-0.6, own.height - 0.4], "showgrid": False},
+        showlegend=True,
     )  # fmt: skip
 
 
@@ -233,6 +286,12 @@ def _room(points: pl.Series) -> list[float]:
     low, high = min(points.min(), 0), max(points.max(), 0)
     aside = max(high - low, 1) * 0.16
     return [low - aside if low < 0 else 0, high + aside]
+
+
+def _flagged(frame: pl.DataFrame, chosen: str) -> pl.DataFrame:
+    """Who stands out, the farthest first, as many as can be read beside each other."""
+    out = frame.filter(pl.col("status").is_in(FLAGGED), pl.col("manager_id") != chosen)
+    return out.sort(pl.col("score").abs(), descending=True, nulls_last=True).head(MOST_NAMES)
 
 
 def _limits(frame: pl.DataFrame, name: str, width: int, colour: str) -> dict:

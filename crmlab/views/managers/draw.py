@@ -8,6 +8,7 @@ from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.figures import bridge as bridge_figure
 from crmlab.views.figures import standing
+from crmlab.views.managers import peers
 from crmlab.views.managers.tables import Tables
 from crmlab.views.words import word
 
@@ -26,13 +27,14 @@ def lasting(tables: Tables, measure: str | None, branch: str = ALL, manager: str
     found = tables.differences(measure, branch)
     if found.height:
         found = ends(peers_of(tables, found, manager).drop_nulls("lasting").sort("lasting", "manager_id"))
-    return standing.lasting(found, manager, _is_rate(found), nothing(tables, "fairness"))
+    axis = word("managers.axis_away", unit=_unit(tables, found))
+    return standing.lasting(found, manager, axis, _is_rate(found), nothing(tables, "fairness"))
 
 
 def peers_of(tables: Tables, rows: pl.DataFrame, manager: str) -> pl.DataFrame:
-    """The managers of the same peer group; everybody where no manager is chosen."""
-    group = rows.filter(pl.col("manager_id") == manager)["peer_group"]
-    return rows.filter(pl.col("peer_group") == group[0]) if group.len() else rows
+    """The manager and their peers; everybody where no manager is chosen."""
+    others = peers.whom(tables, manager).others
+    return rows.filter(pl.col("manager_id").is_in([manager, *others])) if others else rows
 
 
 def ends(rows: pl.DataFrame) -> pl.DataFrame:

@@ -5,19 +5,20 @@ from collections.abc import Callable
 import polars as pl
 
 from crmlab.errors import InputError
-from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.managers import behind
 from crmlab.views.managers.changing import Change
-from crmlab.views.managers.tables import Tables
+from crmlab.views.managers.peers import COLUMNS as AMONG
+from crmlab.views.managers.peers import by_measure
+from crmlab.views.managers.tables import Tables, worth
 from crmlab.views.widgets import Column, Table, table
 from crmlab.views.words import named, word
 
 SIZE = 8  # rows of a list
 PEERS = [
-    Column("manager"), Column("branch"), Column("n_customers", "count"),
-    Column("manager_verdict", "named"), Column("lasting_told"), Column("rank_told"), Column("points_told", "count"),
-    Column("line_reached", "named"), Column("amount_pay", "money"),
+    Column("manager"), Column("branch"), Column("grade"), Column("n_customers", "count"),
+    Column("manager_verdict", "named"), Column("ratio_told"), Column("lasting_told"), Column("rank_told"),
+    Column("points_told", "count"), Column("line_reached", "named"), Column("amount_pay", "money"),
 ]  # fmt: skip
 BOOKS = [
     Column("manager"), Column("branch"), Column("n_customers", "count"),
@@ -70,9 +71,10 @@ def peers(tables: Tables, measure: str | None, branch: str = ALL) -> pl.DataFram
                                  amount_pay=pl.lit(None, pl.Int64))  # fmt: skip
     lasting = [_interval(row, is_rate) for row in rows.iter_rows(named=True)]
     rows = rows.with_columns(lasting_told=pl.Series(lasting, dtype=pl.String))
+    rows = rows.join(tables.staff().select("manager_id", "grade"), on="manager_id", how="left", maintain_order="left")
     return rows.sort("manager", "manager_id").select(
-        "manager_id", "manager", "branch", "n_customers", manager_verdict="status",
-        lasting_told="lasting_told",
+        "manager_id", "manager", "branch", "grade", "n_customers", manager_verdict="status",
+        ratio_told=pl.col("ratio").round(2).cast(pl.String), lasting_told="lasting_told",
         rank_told=pl.when(pl.col("rank").is_not_null()).then(pl.format("{}–{}", "rank_lower", "rank_upper")),
         points_told="points_told", line_reached="line_reached", amount_pay="amount_pay",
     )  # fmt: skip
@@ -132,9 +134,10 @@ def findings(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFr
 
 
 KEYS = dict.fromkeys(("peers", "books", "movers"), "manager_id")
-KEYS |= dict.fromkeys(("behind", "due", "recut"), "customer_no")
-MADE = {"peers": (peers, PEERS), "books": (books, BOOKS), "movers": (movers, MOVERS), "due": (due, DUE),
-        "findings": (findings, FINDINGS), "recut": (None, RECUT), "behind": (behind.rows, behind.COLUMNS)}  # fmt: skip
+KEYS |= dict.fromkeys(("behind", "due", "recut", "findings"), "customer_no") | {"among": "measure"}
+MADE = {"peers": (peers, PEERS), "among": (by_measure, AMONG), "books": (books, BOOKS), "movers": (movers, MOVERS),
+        "due": (due, DUE), "findings": (findings, FINDINGS), "recut": (None, RECUT),
+        "behind": (behind.rows, behind.COLUMNS)}  # fmt: skip
 
 
 def listed(
@@ -170,8 +173,4 @@ def _interval(row: dict, is_rate: bool) -> str | None:
     """What will last, with its interval; nothing where nothing can be said."""
     if row["lasting"] is None:
         return None
-    told = {
-        name: theme.points(row[name]) if is_rate else theme.full(row[name], signed=True)
-        for name in ("lasting", "lower", "upper")
-    }
-    return word("managers.interval", **told)
+    return word("managers.interval", **{one: worth(row[one], is_rate, True) for one in ("lasting", "lower", "upper")})

@@ -42,7 +42,7 @@ def one(tables: Tables, measure: str | None, manager: str = ALL) -> str:
         return reading(word("managers.one_none", manager=escape(tables.manager(manager))))
     row = rows.row(0, named=True)
     verdict = f"<b>{named('manager_verdict', row['status'])}</b>"
-    text = row["text"].split("<br>")[-1]
+    text = " ".join(row["text"].split("<br>")[1:])
     ranks = ""
     if row["rank"] is not None:
         n = tables.differences(measure)["rank"].count()

@@ -34,8 +34,9 @@ class Tables:
         self.managers = dict(mart.page("managers").select("manager_id", pl.coalesce("name", "manager_id")).rows())
         self.home = dict(mart.page("managers").select("manager_id", "branch_id").rows())
         self.left = dict(mart.page("managers").drop_nulls("left_on").select("manager_id", "left_on").rows())
+        self.staff = cache(self._staff)
         self.now, self.before, self.scored_by = cache(self._now), cache(self._before), cache(self._scored_by)
-        self.if_so, self.differences = lru_cache(8)(self._if_so), lru_cache(4)(self._differences)
+        self.if_so, self.differences = lru_cache(8)(self._if_so), lru_cache(12)(self._differences)
         self.behind = lru_cache(4)(self._behind)
 
     def page(self, name: str, **chosen: str) -> pl.DataFrame:
@@ -83,8 +84,9 @@ class Tables:
     def _differences(self, measure: str | None, branch: str = ALL) -> pl.DataFrame:
         """The rows of `fairness` of a measure, each amount as a difference from expected a customer, told in words.
 
-        Of rates it is a share of cases, of money it is in major units. Columns added: manager, branch, status, away,
-        lasting, text; the limits and the interval are differences, too.
+        Of rates it is a share of cases, of money it is in major units. Columns added: manager, branch, status, did and
+        would (observed and expected), ratio (null where less than nothing was done), away, lasting, text; the limits
+        and the interval are differences, too.
         """
         rows = self.judged(measure, branch)
         if not rows.height:
@@ -92,10 +94,14 @@ class Tables:
         size = 10**self.mart.minor_digits if MEASURES.get(measure) == MONEY else 1
         customers = pl.col("n_customers") * float(size)
         per = pl.when(pl.col("kind") == "rate").then(pl.col("n").cast(pl.Float64)).otherwise(customers)
+        at_all = pl.col("observed") >= 0  # what is lost is no times of what is won
+        level = {"did": pl.col("observed"), "would": pl.col("expected")}
         above = {name: pl.col(of) - pl.col("expected") for name, of in ABOVE.items()}
         watched = pl.when("is_watch").then(pl.lit("watch")).otherwise("verdict")
         told = self.named(rows).with_columns(
-            **{name: more / pl.when(per > 0).then(per) for name, more in above.items()}, status=watched
+            **{name: more / pl.when(per > 0).then(per) for name, more in (level | above).items()},
+            status=watched,
+            ratio=pl.when(at_all).then("observed_to_expected"),
         )
         texts = [_told(row, self.mart.base_currency) for row in told.iter_rows(named=True)]
         return told.with_columns(text=pl.Series(texts, dtype=pl.String))
@@ -104,6 +110,17 @@ class Tables:
         """The rows behind a measure of a manager in a month, quarter or year; a rule without a measure has none."""
         asked = {"manager_id": manager, "every": every, "period": period, "measure": measure or ""}
         return self.mart.behind.filter(**asked).collect()
+
+    def _staff(self) -> pl.DataFrame:
+        """manager_id, grade and peer_group of whoever is compared, as they were when assessed last."""
+        known, judged = self.mart.page("assessed"), self.mart.page("fairness")
+        if not judged.width:
+            return pl.DataFrame(schema=dict.fromkeys(("manager_id", "grade", "peer_group"), pl.String))
+        staff = judged.select("manager_id", "peer_group").unique(maintain_order=True)
+        if not known.width:
+            return staff.select("manager_id", pl.lit(None, pl.String).alias("grade"), "peer_group")
+        grades = known.sort("period").group_by("manager_id").agg(pl.col("grade").last())
+        return staff.join(grades, on="manager_id", how="left").select("manager_id", "grade", "peer_group")
 
     def _now(self) -> pl.DataFrame:
         """What is scored of everybody's last period."""
@@ -131,6 +148,21 @@ class Tables:
         return whatif.moved(self.before(), pl.concat(parts))
 
 
+def worth(value: float | None, is_rate: bool, is_change: bool = False) -> str:
+    """A share of cases, or an amount a customer, or a difference of either.
+
+    Examples
+    --------
+    >>> worth(0.25, True), worth(0.25, True, is_change=True), worth(1234.5, False), worth(None, True)
+    ('25.0 %', '+25.0 pp', '1,234', '–')
+    """
+    if value is None:
+        return "–"
+    if is_rate:
+        return theme.points(value) if is_change else theme.share(value)
+    return theme.full(value, signed=is_change)
+
+
 def _card(row: dict) -> Scorecard:
     """A scorecard as it was before it was written down as JSON."""
     parts = {"rules": ScoreRule, "entries": Entry, "lines": Line}
@@ -150,12 +182,11 @@ def _told(row: dict, currency: str) -> str:
     """What is said of a manager at a point."""
     verdict = named("manager_verdict", row["status"])
     about = {"manager": row["manager"], "branch": row["branch"], "n": theme.whole(row["n_customers"])}
+    is_rate, ratio = row["kind"] == "rate", row["ratio"]
+    of = "" if ratio is None else word("managers.times", ratio=f"{ratio:.2f}")
+    about |= {name: worth(row[name], is_rate) for name in ("did", "would")}
+    about |= {"each": word(f"managers.each_{row['kind']}", currency=currency), "verdict": verdict, "ratio": of}
     if row["why"]:
-        return word("managers.hover_few", **about, verdict=verdict, why=row["why"])
-    is_rate = row["kind"] == "rate"
-    told = {
-        name: theme.points(row[name]) if is_rate else theme.full(row[name], signed=True)
-        for name in ("away", "lasting", "lower", "upper")
-    }
-    each = word(f"managers.each_{row['kind']}", currency=currency)
-    return word("managers.hover", **about, **told, each=each, verdict=verdict)
+        return word("managers.hover_few", **about, why=row["why"])
+    told = {name: worth(row[name], is_rate, is_change=True) for name in ("away", "lasting", "lower", "upper")}
+    return word("managers.hover", **about, **told)

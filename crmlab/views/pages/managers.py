@@ -1,33 +1,19 @@
 """Who grows the business, and who was handed it? Managers between their own limits, points, plans and proposals."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import ipywidgets
 import polars as pl
 
 from crmlab.mart.snapshot import Mart
-from crmlab.views.managers import behind, controls, dealing, draw, rules, say
-from crmlab.views.managers.listed import listed
+from crmlab.views.managers import behind, controls, dealing, peers, rules, say
+from crmlab.views.managers.shown import Shown
 from crmlab.views.managers.tables import Tables
-from crmlab.views.parts import Reader, block, button, panel, sentence
-from crmlab.views.sight import Asked, Sight, later
+from crmlab.views.parts import Reader, block, button, sentence
+from crmlab.views.sight import Sight, later
 from crmlab.views.solving import Solving
 from crmlab.views.widgets import follow, live
 from crmlab.views.words import word
-
-
-class Shown(NamedTuple):
-    """What all parts of the page are made of."""
-
-    tables: Tables
-    reader: Reader
-    chosen: dict[str, ipywidgets.Dropdown]
-
-    def of(self, *names: str) -> dict[str, ipywidgets.Dropdown]:
-        """Some of the controls on top."""
-        return {name: self.chosen[name] for name in names}
 
 
 def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
@@ -40,7 +26,7 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
         title.add_class("crmlab-title"),
         block("crmlab-filters", *shown.chosen.values(), live(partial(say.count, tables), **shown.of("branch"))),
         later(720, partial(_fair, shown), is_seen=True),
-        later(420, partial(_peers, shown)),
+        later(820, partial(_peers, shown)),
         later(880, partial(_books, shown)),
         later(180, partial(_scorecard, shown)),
         later(280, partial(_what_if, shown)),
@@ -52,67 +38,70 @@ def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
 def _fair(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     of = shown.of("measure", "branch", "manager")
     said, one = shown.of("measure", "branch"), shown.of("measure", "manager")
-    funnel, lasting = (_choosing(shown, _figure(shown, name, sight, **of)) for name in ("funnel", "lasting"))
+    funnel, lasting = (shown.choosing(shown.figure(name, sight, **of)) for name in ("funnel", "lasting"))
     return [
-        block("crmlab-lead", _said(shown, say.finding, sight, **said)),
+        block("crmlab-lead", shown.said(say.finding, sight, **said)),
         block(
             "crmlab-pair",
-            _titled(shown, "funnel", _said(shown, say.one, sight, **one), funnel),
-            _titled(shown, "lasting", lasting),
+            shown.titled("funnel", shown.said(say.one, sight, **one), funnel),
+            shown.titled("lasting", lasting),
         ),
     ]
 
 
 def _peers(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
-    rows = _rows(shown, "peers", sight, partial(controls.show, shown.chosen), **shown.of("measure", "branch"))
-    return [_titled(shown, "peers", rows)]
+    who, rows = shown.of("manager"), shown.rows("peers", sight, shown.show, **shown.of("measure", "branch"))
+    own = shown.rows("among", sight, partial(setattr, shown.chosen["measure"], "value"), **who)
+    follow(lambda manager: setattr(own.layout, "display", None if manager else "none"), **who)
+    among = shown.choosing(shown.figure("among", sight, peers.figure, **who))
+    return [shown.titled("among", shown.said(peers.said, sight, **who), among, own), shown.titled("peers", rows)]
 
 
 def _books(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     whose = shown.of("branch", "manager")
-    own, apart = (_figure(shown, name, sight, **whose) for name in ("bridge", "apart"))
+    own, apart = (shown.figure(name, sight, **whose) for name in ("bridge", "apart"))
     follow(lambda clicked: controls.show_apart(shown.chosen, clicked[0]) if clicked else None, clicked=apart)
-    rows = _rows(shown, "books", sight, partial(controls.show, shown.chosen), **shown.of("branch"))
-    told = _said(shown, say.bridged, sight, **whose)
-    beside = block("crmlab-even", _titled(shown, "bridge", own), _titled(shown, "apart", apart))
-    return [block("crmlab-stack", told), beside, _titled(shown, "books", rows)]
+    rows = shown.rows("books", sight, shown.show, **shown.of("branch"))
+    told = shown.said(say.bridged, sight, **whose)
+    beside = block("crmlab-even", shown.titled("bridge", own), shown.titled("apart", apart))
+    return [block("crmlab-stack", told), beside, shown.titled("books", rows)]
 
 
 def _scorecard(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     """A click on a rule shows what is behind it; the click is forgotten with the manager it was about."""
     who = shown.of("manager")
-    points = _figure(shown, "points", sight, **who)
+    points = shown.figure("points", sight, **who)
     who["manager"].observe(lambda _: setattr(points, "value", []), "value")
-    of_rule, told = who | {"clicked": points}, _said(shown, say.scorecard, sight, **who)
-    beside = block("crmlab-stack", button("managers.all_rules", points, []), _said(shown, say.traced, sight, **of_rule))
-    rows = _rows(shown, "behind", sight, shown.reader.open, **of_rule), _said(shown, behind.total, sight, **of_rule)
-    return [_titled(shown, "points", told, block("crmlab-beside", points, beside), *rows)]
+    of_rule, told = who | {"clicked": points}, shown.said(say.scorecard, sight, **who)
+    beside = block("crmlab-stack", button("managers.all_rules", points, []), shown.said(say.traced, sight, **of_rule))
+    rows = shown.rows("behind", sight, shown.reader.open, **of_rule), shown.said(behind.total, sight, **of_rule)
+    return [shown.titled("points", told, block("crmlab-beside", points, beside), *rows)]
 
 
 def _what_if(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     if shown.tables.now().is_empty():
-        return [_titled(shown, "movers", sentence(shown.tables.without.get("scores") or word("managers.none_here")))]
+        return [shown.titled("movers", sentence(shown.tables.without.get("scores") or word("managers.none_here")))]
     wanted = rules.Wanted()
-    rows = _rows(shown, "movers", sight, partial(controls.show, shown.chosen), changes=wanted)
-    told = _said(shown, rules.told, sight, changes=wanted)
-    return [_titled(shown, "movers", rules.controls(shown.tables, wanted), told, rows)]
+    rows = shown.rows("movers", sight, shown.show, changes=wanted)
+    told = shown.said(rules.told, sight, changes=wanted)
+    return [shown.titled("movers", rules.controls(shown.tables, wanted), told, rows)]
 
 
 def _plan(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     whose = shown.of("branch", "manager")
-    figure = _choosing(shown, _figure(shown, "contacts", sight, **whose))
-    rows = _rows(shown, "due", sight, shown.reader.open, **whose)
-    return [_titled(shown, "contacts", _said(shown, say.contacts, sight, **whose), figure, rows)]
+    figure = shown.choosing(shown.figure("contacts", sight, **whose))
+    rows = shown.rows("due", sight, shown.reader.open, **whose)
+    return [shown.titled("contacts", shown.said(say.contacts, sight, **whose), figure, rows)]
 
 
 def _leaving(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     solving, whose = dealing.solver(), shown.of("branch", "manager")
-    proposed = _rows(shown, "recut", sight, shown.reader.open, partial(_proposed, solving), solved=solving)
-    loads = _said(shown, partial(_loads, solving), sight, solved=solving)
-    found = _said(shown, say.findings, sight, **whose), _rows(shown, "findings", sight, None, **whose)
+    proposed = shown.rows("recut", sight, shown.reader.open, partial(_proposed, solving), solved=solving)
+    loads = shown.said(partial(_loads, solving), sight, solved=solving)
+    found = shown.said(say.findings, sight, **whose), shown.rows("findings", sight, shown.reader.open, **whose)
     return [
-        _titled(shown, "recut", dealing.dealing(shown.tables, solving), loads, proposed),
-        _titled(shown, "findings", *found),
+        shown.titled("recut", dealing.dealing(shown.tables, solving), loads, proposed),
+        shown.titled("findings", *found),
     ]
 
 
@@ -122,29 +111,3 @@ def _proposed(solving: Solving, tables: Tables, solved: int) -> pl.DataFrame:
 
 def _loads(solving: Solving, tables: Tables, solved: int) -> str:
     return dealing.loads(tables, solving, solved)
-
-
-def _said(shown: Shown, made: Callable, sight: Sight, **asked: ipywidgets.Widget) -> ipywidgets.Widget:
-    """Sentences that follow their controls while they are in sight."""
-    return live(lambda asked: made(shown.tables, **asked), asked=Asked(sight, **asked))
-
-
-def _figure(shown: Shown, name: str, sight: Sight, **asked: ipywidgets.Widget) -> ipywidgets.Widget:
-    draw_it, label = getattr(draw, name), word(f"managers.{name}_title")
-    return live(lambda asked: draw_it(shown.tables, **asked), label, asked=Asked(sight, **asked))
-
-
-def _rows(shown: Shown, name: str, sight: Sight, *more: Callable | None, **asked: ipywidgets.Widget):
-    return listed(shown.tables, name, *more, asked=Asked(sight, **asked))
-
-
-def _choosing(shown: Shown, figure: ipywidgets.Widget) -> ipywidgets.Widget:
-    """A figure of managers, of which a click chooses one."""
-    follow(lambda clicked: controls.show(shown.chosen, clicked[0]) if clicked else None, clicked=figure)
-    return figure
-
-
-def _titled(shown: Shown, name: str, *inside: ipywidgets.Widget) -> ipywidgets.Box:
-    since, until = shown.tables.span
-    told = {"currency": shown.tables.mart.base_currency, "from_on": since, "to_on": until}
-    return panel(word(f"managers.{name}_title"), word(f"managers.{name}_note", **told), *inside)

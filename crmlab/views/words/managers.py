@@ -35,13 +35,14 @@ EN = {
     "managers.points_of_rate": "share of cases",
     "managers.watch": "95 % (watch)",
     "managers.limit": "99.8 %",
-    "managers.hover": "<b>{manager}</b>, {branch}: {verdict}<br>{n} customers compared; {away} {each} "
-    "against expected. About {lasting} will last ({lower} to {upper}).",
+    "managers.hover": "<b>{manager}</b>, {branch}: {verdict}<br>{n} customers compared: {did} {each}, where such a "
+    "book does {would}{ratio}.<br>Of the difference of {away} about {lasting} will last ({lower} to {upper}).",
+    "managers.times": ", {ratio} times as much",
     "managers.unit_money": "{currency} a customer",
     "managers.each_rate": "of cases",
     "managers.each_amount": "{currency} a customer",
-    "managers.hover_few": "<b>{manager}</b>, {branch}: {verdict}<br>{n} customers compared. Nothing can be said: "
-    "{why}.",
+    "managers.hover_few": "<b>{manager}</b>, {branch}: {verdict}<br>{n} customers compared: {did} {each}, where such a "
+    "book does {would}.<br>Nothing can be said of it: {why}.",
     "managers.one_none": "Of {manager} nothing can be said for this measure.",
     "managers.one_ranks": "Among {n} managers the rank could be anything from {lower} to {upper}.",
     "manager_verdict.clearly above": "clearly above",
@@ -50,6 +51,28 @@ EN = {
     "manager_verdict.watch": "as expected, to be watched",
     "manager_verdict.too few to say": "too few to say",
     # peers
+    "managers.among_title": "Among peers",
+    "managers.among_note": "What will last of the difference to expected, measure by measure: the dot with its 95 % "
+    "interval, and a line for each peer. Each measure has a scale of its own. Click a peer to choose them.",
+    "managers.among_file": "among-peers",
+    "managers.among_empty": "No measure matches. Clear the search.",
+    "managers.alike_both": "the grade {grade} in branches of the group {group}",
+    "managers.alike_grade": "the grade {grade} in all branches",
+    "managers.alike_group": "branches of the group {group}, of any grade",
+    "managers.with_peers": "{manager} is compared with {n} others, of {alike}: {names}.",
+    "managers.no_peers": "{manager} has no peers to be compared with.",
+    "managers.stands": "<b>{verdict}</b>: {in_}.",
+    "managers.a_peer": "A peer",
+    "managers.ends_below": "less than expected",
+    "managers.ends_expected": "as expected",
+    "managers.ends_above": "more than expected",
+    "managers.half": "{low} to {high}",
+    "column.measure": "Measure",
+    "column.did_told": "This book",
+    "column.expected_told": "Such a book",
+    "column.ratio_told": "Ratio",
+    "column.peers_told": "Half of the peers",
+    "column.why_not": "Why nothing can be said",
     "managers.peers_title": "Everybody, with what is not known of them",
     "managers.peers_note": "In the order of names: ranks are given as the range they could as well be (95 %), of the "
     "measure chosen above; 1 is the highest. Click to choose a manager.",
@@ -249,7 +272,8 @@ EN = {
     "column.why_them": "Why them",
     # assignments
     "managers.findings_title": "What is wrong with the assignments",
-    "managers.findings_note": "Found in the bank’s own table of who looks after whom, and the rule that settles it.",
+    "managers.findings_note": "Found in the bank’s own table of who looks after whom, and the rule that settles it. "
+    "Click to open the customer.",
     "managers.findings_file": "assignments",
     "managers.findings_empty": "Nothing is wrong here.",
     "managers.no_findings": "Nothing is wrong with the assignments.",
