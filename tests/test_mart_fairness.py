@@ -1,15 +1,18 @@
-"""What managers are compared by in a year: the money of their customers, and the days they answer for it."""
+"""What managers are compared by in a year: their customers' money, how much is asked of whom, and who answers."""
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
-from crmlab.mart.fairness import amounts
+from crmlab.mart.fairness import amounts, sizes
+from crmlab.measures import managers
 from tests.test_assessed import ACCOUNT, BOOK, DAYS, LONG_AGO, MONTHS, SPELL, bank, held, opened, spell
 
 D = date
 JANUARY, FEBRUARY, MARCH = MONTHS
+PART = {"customer_id": pl.Int32, "kind": pl.String, "tenth": pl.Int64}
 YEAR = DAYS[FEBRUARY] + DAYS[MARCH]  # it began with February
 
 
@@ -17,9 +20,8 @@ def days_of(books: list[dict], spells: list[dict], accounts: list[dict], there: 
     """By measure and manager, days and money; everybody earns us 7 a row of the books."""
     lines = pl.DataFrame(books, BOOK).select("customer_id", "month", "line", "manager_id", margin=pl.lit(7, pl.Int64))
     known = bank(keeping=pl.DataFrame(spells, SPELL), accounts=pl.DataFrame(accounts, ACCOUNT))
-    rows = amounts(
-        pl.LazyFrame(books, BOOK), lines.lazy(), known, pl.Series(there, dtype=pl.Int32), JANUARY, MARCH
-    )  # fmt: skip
+    had = pl.DataFrame({"customer_id": there, "size": YEAR * 1e6}, {"customer_id": pl.Int32, "size": pl.Float64})
+    rows = amounts(pl.LazyFrame(books, BOOK), lines.lazy(), known, had, JANUARY, MARCH)
     of = rows.group_by("measure", "manager_id").agg(pl.col("n", "value").sum())
     return {row[:2]: (round(row[2] / 1e6, 3), row[3]) for row in of.rows()}
 
@@ -87,3 +89,43 @@ def test_days_of_the_year_are_those_one_answers_for(books, spells, accounts, mon
 def test_who_came_within_the_year_has_no_past_to_be_compared_by():
     assert days_of([held(2, 3, "M1", 500), held(1, 2, "M1", 1)], WITH_M1, STAYS)["net_new_money", "M1"][1] == 0
     assert days_of([held(2, 3, "M1", 500)], WITH_M1, STAYS) == {}
+
+
+def test_more_is_asked_of_those_who_had_more():
+    books = [
+        held(1, 1, "M1", 600), held(1, 1, "M2", -400, line="loans"), held(1, 1, "M1", 99, line="settlement"),
+        held(2, 1, "M1", 300), held(3, 1, "M1", 0), held(4, 1, "M1", 70), held(1, 2, "M1", 10**9),
+    ]  # fmt: skip
+    there = pl.DataFrame({"customer_id": [1, 2, 3, 4, 5], "kind": ["a", "a", "a", "b", "c"]})
+    found = sizes(pl.LazyFrame(books, BOOK), bank(), there.cast({"customer_id": pl.Int32}), JANUARY)
+    # With 0.3 of the medians of kinds, 300 and 70; of whom nothing is known, next to nothing.
+    assert found.rows() == [(1, 1_090), (2, 390), (3, 90), (4, 91), (5, 1)]
+
+
+@pytest.mark.parametrize("rich", [2.0, -2.0])
+def test_who_was_handed_the_richest_or_the_poorest_is_not_called_out(rich):
+    """Everybody brings what they have, and chance; manager 0 has those far up in the highest tenth, or down."""
+    rng, called = np.random.default_rng(1899), 0
+    for _ in range(20):
+        manager = np.repeat(np.arange(40), rng.integers(80, 200, 40))
+        balance = np.exp(10 + 1.3 * rng.normal(rich * (manager == 0))).round().astype(int)
+        brought = (balance * (1 + rng.normal(0, 0.5, len(manager)))).astype(int)
+        books = pl.concat(
+            pl.DataFrame(
+                {"customer_id": range(len(manager)), "line": "deposits", "manager_id": [f"M{one}" for one in manager],
+                 "net_inflow": brought * (month == MARCH), "balance_days": balance * DAYS[month], "month": month,
+                 "days": DAYS[month], "kept_days": DAYS[month] * 10**6},
+                schema_overrides={"customer_id": pl.Int32},
+            )
+            for month in MONTHS
+        ).lazy()  # fmt: skip
+        tenth = pl.Series(balance).rank("ordinal").cast(pl.Int64) * 10 // (len(manager) + 1)
+        mix = pl.DataFrame({"customer_id": range(len(manager)), "kind": "retail", "tenth": tenth}, PART)
+        known = bank(keeping=pl.DataFrame(schema=SPELL), accounts=pl.DataFrame(schema=ACCOUNT))
+        earned = books.select("customer_id", "month", "line", "manager_id", margin="net_inflow")
+        rows = amounts(books, earned, known, sizes(books, known, mix, JANUARY), JANUARY, MARCH).join(
+            mix, on="customer_id"
+        )
+        told = managers.assessment(rows, ["kind", "tenth"], kind="amount", by=["measure"]).filter(manager_id="M0")
+        called += told["verdict"].is_in(["clearly above", "clearly below"]).sum()
+    assert called <= 1

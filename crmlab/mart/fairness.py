@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 RATES = ("retention", "maturity_retention", "ebanking_activation", "contacts_on_schedule")
 AMOUNTS = ("net_new_money", "contribution")
 # What a customer was when the year began, the most important first; nothing of it can a manager change.
-FACTORS = ["kind", "band", "tier", "state", "peer_group"]
-BANDS = 5
+FACTORS = ["kind", "fifth", "tenth", "tier", "state", "peer_group"]
+BANDS = {"fifth": 5, "tenth": 10}  # of AUM, within kind; where a tenth is too few, its fifth
+COMMON = 0.3  # of the median balance: asked of everybody beside what they have
 MILLION = 1_000_000
 WHO = ["customer_id", "manager_id"]
 ROWS = {"customer_id": pl.Int32, "manager_id": pl.String, "measure": pl.String, "n": pl.Int64, "value": pl.Int64}
@@ -36,12 +37,12 @@ def told(known: "Known", gathered: managers.Known, since: date, until: date) -> 
     """
     mix, found, why = _mix(known, since), [], ""
     rates = _rates(known, gathered, since, until)
-    there = mix.drop_nulls("band")["customer_id"]
-    kinds = {"amount": amounts(known.books, known.contribution, gathered, there, since, until), "rate": rates}
+    had = sizes(known.books, gathered, mix.drop_nulls("fifth"), since)
+    kinds = {"amount": amounts(known.books, known.contribution, gathered, had, since, until), "rate": rates}
     for kind, rows in kinds.items():
         for measure in AMOUNTS if kind == "amount" else RATES:
             part = rows.filter(pl.col("measure") == measure).join(mix, on="customer_id", how="left")
-            part = part.with_columns(pl.col("band").fill_null(0), pl.col(FACTORS[2:]).fill_null("none"))
+            part = part.with_columns(pl.col(*BANDS).fill_null(0), pl.col(FACTORS[3:]).fill_null("none"))
             try:
                 judged = managers.assessment(part, FACTORS, kind=kind, managers=gathered.managers["manager_id"])
             except InputError as error:
@@ -57,14 +58,15 @@ def told(known: "Known", gathered: managers.Known, since: date, until: date) -> 
 
 
 def _mix(known: "Known", since: date) -> pl.DataFrame:
-    """What every customer was on the day: kind, and, where they were with us, band of AUM within kind, tier, state."""
+    """What every customer was on the day: kind, and, where they were with us, bands of AUM within kind, tier, state."""
     peers = known.bank.table("branches").select("branch_id", pl.col("peer_group").cast(pl.String)).collect()
     people = known.people.select("customer_id", "kind", "branch_id").join(peers, on="branch_id", how="left")
     then = {name: _last(getattr(known.paths, name), name, since) for name in ("tier", "state", "aum")}
     for frame in then.values():
         people = people.join(frame, on="customer_id", how="left")
     there = people.filter(pl.col("aum").is_not_null())
-    banded = there.select("customer_id", band=bands.band(pl.col("aum"), BANDS, by="kind").cast(pl.Int64))
+    of = {name: bands.band(pl.col("aum"), n, by="kind").cast(pl.Int64) for name, n in BANDS.items()}
+    banded = there.select("customer_id", **of)
     return people.join(banded, on="customer_id", how="left").select("customer_id", *FACTORS)
 
 
@@ -83,15 +85,49 @@ def _rates(known: "Known", gathered: managers.Known, since: date, until: date) -
     return sums.rename({"n_events": "value"}).select(list(ROWS)).cast(ROWS)
 
 
+def sizes(books: pl.LazyFrame, gathered: managers.Known, there: pl.DataFrame, since: date) -> pl.DataFrame:
+    """How much of a year's amounts is asked of each customer: their balances of the year before, and a common sum.
+
+    What a customer brings grows with what they have, and the highest band has no upper end: by days alone, whoever was
+    handed the richest of the rich would be far above what is expected. The common sum is a part of the median of the
+    customer's kind (`COMMON`), so that something is asked of those with nothing, too.
+
+    Parameters
+    ----------
+    books
+        As `panel.books` gives them.
+    gathered
+        The policy.
+    there
+        customer_id and kind of those who were with us on the day `since`.
+
+    Returns
+    -------
+    pl.DataFrame
+        customer_id, size (above 0): the average of deposits, investments and loans over the days of the year before on
+        which the customer was with us, in minor units, and the common sum.
+    """
+    began = pl.lit(since).dt.offset_by("-12mo").dt.month_end()
+    lines = pl.col("line").is_in(gathered.policy.lines_of("deposits", "investments", "loans"))
+    months = books.filter(pl.col("month") > began, pl.col("month") <= since).group_by("customer_id", "month")
+    each = months.agg(pl.col("balance_days").abs().filter(lines).sum(), pl.col("days").first()).group_by("customer_id")
+    average = pl.col("balance_days").cast(pl.Float64).sum() / pl.col("days").sum()
+    held = there.select("customer_id", "kind").join(
+        each.agg(average=average).collect(engine="streaming"), on="customer_id", how="left", maintain_order="left"
+    )
+    own = pl.col("average").fill_null(0)
+    return held.select("customer_id", size=own + (COMMON * own.median().over("kind")).clip(lower_bound=1))
+
+
 def amounts(
     books: pl.LazyFrame,
     contribution: pl.LazyFrame,
     gathered: managers.Known,
-    there: pl.Series,
+    sizes: pl.DataFrame,
     since: date,
     until: date,
 ) -> pl.DataFrame:
-    """Net new money and contribution of each customer and manager in a year, and the days the manager had them.
+    """Net new money and contribution of each customer and manager in a year, and how much of the customer is theirs.
 
     Whoever was there when the year began counts for every day of it, also after leaving: days that ended with the
     customer would forgive the loss. Days go by what is kept of the customer's accounts, so that a customer's add to the
@@ -103,22 +139,23 @@ def amounts(
         As `panel.books` and `contribution.lines` give them.
     gathered
         Accounts, who kept whom, and the policy.
-    there
-        The customers who were with us when the year began.
+    sizes
+        customer_id and size of those who were with us when the year began (`sizes`).
     since, until
         Two month ends, the year's last day and that of the one before.
 
     Returns
     -------
     pl.DataFrame
-        customer_id, manager_id, measure, n (millionths of days), value (minor units); by customer and manager.
+        customer_id, manager_id, measure, n (the manager's part of the size), value; by customer and manager.
     """
     policy, of_year = gathered.policy, (pl.col("month") > since) & (pl.col("month") <= until)
-    ours, parted = books.filter(of_year, pl.col("customer_id").is_in(there.implode())), _parted(gathered, since, until)
+    some = pl.col("customer_id").is_in(sizes["customer_id"].implode())
+    ours, parted = books.filter(of_year, some), _parted(gathered, since, until)
     of_aum = pl.col("line").is_in(policy.lines_of("deposits", "investments"))
     came = ours.filter(of_aum).group_by(WHO).agg(value=pl.col("net_inflow").sum()).collect(engine="streaming")
     aum_days = _laid(_days(ours, of_aum, parted, since, until), parted)
-    lines = contribution.filter(of_year, pl.col("customer_id").is_in(there.implode()))
+    lines = contribution.filter(of_year, some)
     parts = [one for one in policy.contribution.components if one in lines.collect_schema().names()]
     earned = lines.group_by(WHO).agg(value=pl.sum_horizontal(pl.col(parts).sum())).collect(engine="streaming")
     made = zip(
@@ -130,7 +167,9 @@ def amounts(
         )
         for measure, days, value in made
     )
-    rows = rows.filter(pl.col("n") > 0, pl.col("manager_id").is_not_null()).select(list(ROWS)).cast(ROWS)
+    part = pl.col("n") / ((until - since).days * MILLION)
+    rows = rows.filter(pl.col("n") > 0, pl.col("manager_id").is_not_null()).join(sizes, on="customer_id")
+    rows = rows.with_columns(n=(part * pl.col("size")).ceil()).select(list(ROWS)).cast(ROWS)
     return rows.sort(*WHO, "measure")
 
 
