@@ -285,26 +285,39 @@ GROWTH = {
 }  # fmt: skip
 
 
+def measured(policy: Policy) -> dict[str, tuple[str, pl.Expr, int]]:
+    """Of each measure of money the sum it is made of, which rows of `line` and `is_retail` count, and with which sign.
+
+    Examples
+    --------
+    >>> from crmlab.policy import load
+    >>> {name: column for name, (column, *_) in measured(load()).items() if not name.endswith("average")}
+    {'net_new_money': 'net_inflow', 'new_loans': 'flow', 'contribution': 'contribution'}
+    """
+    deposits, loans, investments = (
+        pl.col("line").is_in(policy.lines_of(name)) for name in ("deposits", "loans", "investments")
+    )
+    retail = pl.col("is_retail")
+    return {
+        "deposits_average": ("balance_days", deposits, 1),
+        "savings_average": ("balance_days", deposits & retail, 1),
+        "loans_average": ("balance_days", loans, -1),
+        "investments_average": ("balance_days", investments, 1),
+        "net_new_money": ("net_inflow", deposits | investments, 1),
+        "new_loans": ("flow", loans & retail, -1),
+        "contribution": ("contribution", pl.lit(True), 1),
+    }
+
+
 def _measured(rows: pl.DataFrame, book: Book, policy: Policy, n: int) -> pl.DataFrame:
     """The measures of sums that are `n` periods old, a row a manager, period and measure; the branch's are left out."""
     then = book.periods.select("period", days=pl.col("days").shift(n))
-    line = {name: pl.col("line").is_in(policy.lines_of(*of)) for name, of in {
-        "deposits": ("deposits",), "loans": ("loans",), "investments": ("investments",),
-        "aum": ("deposits", "investments"),
-    }.items()}  # fmt: skip
-    average, retail = pl.col("balance_days"), pl.col("is_retail")
-    of = {
-        "deposits_average": (average, line["deposits"], 1),
-        "savings_average": (average, line["deposits"] & retail, 1),
-        "loans_average": (average, line["loans"], -1),
-        "investments_average": (average, line["investments"], 1),
-        "net_new_money": (pl.col("net_inflow"), line["aum"], 1),
-        "new_loans": (pl.col("flow"), line["loans"] & retail, -1),
-        **({"contribution": (pl.col("contribution"), pl.lit(True), 1)} if book.has_contribution else {}),
-    }
+    of = measured(policy)
+    if not book.has_contribution:
+        del of["contribution"]
     # What is asked of a row is asked of all rows at once: within groups it would be asked of each group.
     told = rows.filter(pl.col("manager_id").is_not_null()).with_columns(
-        pl.when(some).then(sign * column).otherwise(0).alias(name) for name, (column, some, sign) in of.items()
+        pl.when(some).then(sign * pl.col(column)).otherwise(0).alias(name) for name, (column, some, sign) in of.items()
     )
     sums = told.group_by("manager_id", "period").agg(pl.col(list(of)).sum())
     averages = [name for name in of if name.endswith("average")]

@@ -85,7 +85,7 @@ def assessed(known: Known, period: str = "quarter") -> pl.DataFrame:
     if period not in PERIODS:
         raise InputError(f"There is no period {period}. {near_miss(period, list(PERIODS))}")
     retail = known.customers.filter(pl.col("kind") == "retail")["customer_id"]
-    lost = _lost(known)
+    lost = lost_by_others(known)
     book = book_of(known.books, known.contribution, retail, period, lost["customer_id"])
     if book.periods.is_empty():
         raise InputError(f"No {period} is whole: every day of it must be in the books. Choose a shorter one.")
@@ -99,6 +99,22 @@ def assessed(known: Known, period: str = "quarter") -> pl.DataFrame:
     rows = _filled(rows, known, book).join(targets, on=KEY, how="left")
     order = pl.col("measure").replace_strict({name: n for n, name in enumerate(MEASURES)}, return_dtype=pl.Int32)
     return rows.sort("manager_id", "period", order).select(list(ASSESSED)).cast(ASSESSED)
+
+
+def lost_by_others(known: Known) -> pl.DataFrame:
+    """Who left us while another answered for them: customer_id, on, from_id (who kept them), manager_id (who answers).
+
+    Those who died or were merged did not leave.
+    """
+    ends = known.accounts.group_by("customer_id").agg(
+        still=(pl.col("closed_on").is_null() | (pl.col("closed_on") > known.as_of)).any(),
+        on=pl.col("closed_on").max(),
+        died=pl.col("close_reason").sort_by("closed_on").last().is_in(DIED).fill_null(False),
+    )
+    gone = ends.filter(~pl.col("still"), ~pl.col("died")).select("customer_id", "on")
+    kept = kept_on(known.keeping, gone, "on").rename({"manager_id": "from_id"})
+    whose = answering(known.keeping, kept, "on", known.policy.managing)
+    return whose.filter(pl.col("from_id").ne_missing(pl.col("manager_id")))
 
 
 def _everybody(known: Known, book: Book) -> pl.DataFrame:
@@ -185,19 +201,6 @@ def _filled(rows: pl.DataFrame, known: Known, book: Book) -> pl.DataFrame:
         .otherwise(pl.lit("There is nothing to judge."))
     )
     return rows.with_columns(why=reason)
-
-
-def _lost(known: Known) -> pl.DataFrame:
-    """Who left us, when, and who kept and who answered for them: customer_id, on, from_id, manager_id."""
-    ends = known.accounts.group_by("customer_id").agg(
-        still=(pl.col("closed_on").is_null() | (pl.col("closed_on") > known.as_of)).any(),
-        on=pl.col("closed_on").max(),
-        died=pl.col("close_reason").sort_by("closed_on").last().is_in(DIED).fill_null(False),
-    )
-    gone = ends.filter(~pl.col("still"), ~pl.col("died")).select("customer_id", "on")
-    kept = kept_on(known.keeping, gone, "on").rename({"manager_id": "from_id"})
-    whose = answering(known.keeping, kept, "on", known.policy.managing)
-    return whose.filter(pl.col("from_id").ne_missing(pl.col("manager_id")))
 
 
 def _passed(lost: pl.DataFrame, book: Book) -> pl.DataFrame:

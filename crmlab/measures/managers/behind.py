@@ -6,10 +6,11 @@ import polars as pl
 
 from crmlab.errors import InputError, near_miss
 from crmlab.measures.given import in_64_bits, named
-from crmlab.measures.managers.amounts import GROWTH, NO_COMPONENT, PERIODS, parted, periods
-from crmlab.measures.managers.books import answering, kept_on
+from crmlab.measures.managers.amounts import GROWTH, NO_COMPONENT, PERIODS, measured, parted, periods
+from crmlab.measures.managers.assessing import lost_by_others
+from crmlab.measures.managers.books import kept_on
 from crmlab.measures.managers.counted import ANSWERED, PARTS, Span, counted
-from crmlab.measures.managers.gathering import DIED, Known
+from crmlab.measures.managers.gathering import Known
 from crmlab.panel.exact import half_even
 
 KEY = ["manager_id", "period", "measure"]
@@ -66,7 +67,7 @@ def rows_behind(known: Known, assessed: pl.DataFrame, period: str = "quarter") -
     named(assessed.columns, [*KEY, "value"], "managers.rows_behind")
     asked = assessed.drop_nulls("value").select(KEY).unique()
     parts = [pl.DataFrame(schema=BEHIND)]
-    lost, then = passed(known), None
+    lost, then = lost_by_others(known), None
     for end, starts_on in periods(known.books, period).select("period", "starts_on").rows():
         span = Span(starts_on, end, then and then.ends_on, period)
         wanted = asked.filter(pl.col("period") == end)
@@ -78,22 +79,6 @@ def rows_behind(known: Known, assessed: pl.DataFrame, period: str = "quarter") -
         then = span
     rows = pl.concat(parts, how="diagonal").select(pl.col(name).cast(dtype) for name, dtype in BEHIND.items())
     return rows.sort(*KEY, "customer_id", "on", "why", "n", "n_events", "value", nulls_last=True)
-
-
-def passed(known: Known) -> pl.DataFrame:
-    """Who left us while another answered for them: customer_id, on, from_id (who kept them), manager_id (who answers).
-
-    Those who died or were merged did not leave.
-    """
-    ends = known.accounts.group_by("customer_id").agg(
-        still=(pl.col("closed_on").is_null() | (pl.col("closed_on") > known.as_of)).any(),
-        on=pl.col("closed_on").max(),
-        died=pl.col("close_reason").sort_by("closed_on").last().is_in(DIED).fill_null(False),
-    )
-    gone = ends.filter(~pl.col("still"), ~pl.col("died")).select("customer_id", "on")
-    kept = kept_on(known.keeping, gone, "on").rename({"manager_id": "from_id"})
-    whose = answering(known.keeping, kept, "on", known.policy.managing)
-    return whose.filter(pl.col("from_id").ne_missing(pl.col("manager_id")))
 
 
 def _counts(known: Known, span: Span, measures: list[str]) -> pl.DataFrame:
@@ -114,7 +99,7 @@ def _counts(known: Known, span: Span, measures: list[str]) -> pl.DataFrame:
 
 def _money(known: Known, span: Span, then: Span | None, measures: list[str], lost: pl.DataFrame) -> pl.DataFrame:
     """The measures of money, of each customer who has a manager, in this period and as their base."""
-    names = [name for name in _measured(known) if name in measures or GROWTH.get(name) in measures]
+    names = [name for name in measured(known.policy) if name in measures or GROWTH.get(name) in measures]
     if not names:
         return NOTHING
     now = _cells(known, span, lost)
@@ -140,21 +125,6 @@ def _shares(cells: pl.DataFrame) -> pl.DataFrame:
     whole = pl.col("kept_days").sum().over("customer_id")
     share = pl.col("kept_days").cast(pl.Int128) * MILLION // whole
     return kept.select("customer_id", "manager_id", share=share.cast(pl.Int64))
-
-
-def _measured(known: Known) -> dict[str, tuple[str, pl.Expr, int]]:
-    """Which sum, of which rows and with which sign each measure of money is; as in `amounts`."""
-    lines = {name: pl.col("line").is_in(known.policy.lines_of(name)) for name in ("deposits", "loans", "investments")}
-    retail = pl.col("customer_id").is_in(known.customers.filter(kind="retail")["customer_id"].implode())
-    return {
-        "deposits_average": ("balance_days", lines["deposits"], 1),
-        "savings_average": ("balance_days", lines["deposits"] & retail, 1),
-        "loans_average": ("balance_days", lines["loans"], -1),
-        "investments_average": ("balance_days", lines["investments"], 1),
-        "net_new_money": ("net_inflow", lines["deposits"] | lines["investments"], 1),
-        "new_loans": ("flow", lines["loans"] & retail, -1),
-        "contribution": ("contribution", pl.lit(True), 1),
-    }
 
 
 def _cells(known: Known, span: Span, lost: pl.DataFrame) -> pl.DataFrame:
@@ -191,11 +161,15 @@ def _before(then: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
 
 def _told(cells: pl.DataFrame, known: Known, span: Span, names: list[str]) -> pl.DataFrame:
     """A row a customer, manager, and way they came or went, with the sum of each measure; the branch's are left out."""
-    of = _measured(known)
-    own = cells.filter(pl.col("manager_id").is_not_null()).with_columns(
-        pl.when(some).then(sign * pl.col(column)).otherwise(0).alias(name)
-        for name, (column, some, sign) in of.items()
-        if name in names
+    of, retail = measured(known.policy), known.customers.filter(kind="retail")["customer_id"].implode()
+    own = (
+        cells.filter(pl.col("manager_id").is_not_null())
+        .with_columns(is_retail=pl.col("customer_id").is_in(retail))
+        .with_columns(
+            pl.when(some).then(sign * pl.col(column)).otherwise(0).alias(name)
+            for name, (column, some, sign) in of.items()
+            if name in names
+        )
     )
     own = own.join(_handed(known, span), on=["customer_id", "manager_id"], how="left")
     is_passed = pl.col("passed_on").is_not_null()
