@@ -113,7 +113,7 @@ def among(own: pl.DataFrame, others: pl.DataFrame, nothing: str) -> go.Figure:
     ----------
     own, others
         measure, manager_id, manager, status (of `COLOURS`), lasting, lower, upper (each measure within −1 to 1; null:
-        nothing can be said), text; one row a measure in `own`, in their order from above.
+        nothing can be said, `why`), text; one row a measure in `own`, in their order from above.
     """
     if not own.height:
         return theme.sentence(nothing, 240)
@@ -135,16 +135,16 @@ def among(own: pl.DataFrame, others: pl.DataFrame, nothing: str) -> go.Figure:
         "customdata": known["manager_id"].to_list(), "hovertext": known["text"].to_list(), "hoverinfo": "text",
     }  # fmt: skip
     few = [
-        {"x": 0, "y": place[one], "text": named("manager_verdict", "too few to say"), "showarrow": False,
+        {"x": 0, "y": place[one], "text": f"{named('manager_verdict', 'too few to say')}: {why}", "showarrow": False,
          "font": {"color": theme.QUIET}, "bgcolor": "white"}
-        for one in unknown["measure"]
+        for one, why in unknown.select("measure", "why").rows()
     ]  # fmt: skip
     return theme.clickable(
         ROOM + 40 * own.height,
         [lines, dot],
         annotations=few,
         xaxis={
-            "range": [-1.05, 1.05], **theme.ZERO, "tickvals": [-1, 0, 1],
+            "range": [-1.05, 1.05], **theme.ZERO, "showgrid": False, "tickvals": [-0.85, 0, 0.85],
             "ticktext": [word(f"managers.ends_{one}") for one in ("below", "expected", "above")],
         },
         yaxis={"tickvals": list(place.values()), "ticktext": [named("measure", one) for one in place],

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 import polars as pl
 
+from crmlab.policy.phrases import capital_first
 from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.figures import standing
@@ -19,8 +20,9 @@ NAMES = 12  # in a sentence
 COLUMNS = [
     Column("measure", "named"), Column("manager_verdict", "named"), Column("did_told"), Column("expected_told"),
     Column("ratio_told"), Column("lasting_told"), Column("peers_told"), Column("rank_told"),
-    Column("n_customers", "count"), Column("why_not", "prose"),
+    Column("n_customers", "count"),
 ]  # fmt: skip
+LISTED = dict.fromkeys((*(one.name for one in COLUMNS), "why_not"), pl.String) | {"n_customers": pl.Int64}
 
 
 class Peers(NamedTuple):
@@ -60,9 +62,10 @@ def said(tables: Tables, manager: str = ALL) -> str:
     with_whom = word("managers.with_peers", **told, names=escape(", ".join(names[:NAMES])) + more)
     verdicts = rows.group_by("status").agg(pl.col("measure")).iter_rows()
     found = [
-        word("managers.stands", verdict=named("manager_verdict", one), in_=", ".join(named("measure", m) for m in of))
+        word("managers.stands", verdict=capital_first(named("manager_verdict", one)),
+             of=", ".join(named("measure", measure) for measure in of))
         for one, of in sorted(verdicts, key=lambda row: list(standing.COLOURS).index(row[0]))
-    ]
+    ]  # fmt: skip
     return reading(f"{with_whom if names else word('managers.no_peers', **told)} {' '.join(found)}")
 
 
@@ -85,7 +88,7 @@ def by_measure(tables: Tables, manager: str = ALL) -> pl.DataFrame:
     """A row a measure: what the book did, what such a book does, what will last, and half of the peers."""
     own = compared(tables, manager)
     if not own.height:
-        return pl.DataFrame(schema=dict.fromkeys((one.name for one in COLUMNS), pl.String))
+        return pl.DataFrame(schema=LISTED)
     quartiles = (
         _others(tables, manager)
         .group_by("measure")
@@ -93,7 +96,7 @@ def by_measure(tables: Tables, manager: str = ALL) -> pl.DataFrame:
     )
     rows = own.join(quartiles, on="measure", how="left", maintain_order="left")
     told = [_told(row) for row in rows.iter_rows(named=True)]
-    return pl.DataFrame(told, dict.fromkeys((one.name for one in COLUMNS), pl.String) | {"n_customers": pl.Int64})
+    return pl.DataFrame(told, LISTED)
 
 
 def compared(tables: Tables, manager: str) -> pl.DataFrame:

@@ -116,7 +116,7 @@ def _over_lines(tables: Tables, found: Moved) -> str:
         return reading(word("managers.no_line_moves"))
     head = [word(f"managers.line_{one}") for one in ("name", "before", "after", "rose", "fell")]
     rows = [(_line(row[0]), *(theme.whole(n) for n in row[1:])) for row in lines(tables, found).iter_rows()]
-    return f"{reading(' '.join(texts))}{small_table(head, rows, 'tnnnn')}"
+    return f'{reading(" ".join(texts))}<div class="crmlab-narrow">{small_table(head, rows, "tnnnn")}</div>'
 
 
 def _order(tables: Tables) -> dict[str | None, int]:
