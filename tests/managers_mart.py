@@ -45,7 +45,7 @@ def written(folder: Path, n: int = 24, seed: int = 1, is_told: bool = True) -> P
         table.write_ipc(snapshot / "pages" / f"{name}.arrow", compat_level=pl.CompatLevel.oldest())
     manifest = json.loads((snapshot / "manifest.json").read_text())
     manifest["managers"] = {
-        "scorecards": [asdict(card) for card in rules.scorecards], "pay": [asdict(plan) for plan in rules.pay],
+        "recut": asdict(rules.recut), "scorecards": [asdict(card) for card in rules.scorecards], "pay": [asdict(plan) for plan in rules.pay],
         **asdict(rules.managing), "from_on": str(FROM), "to_on": str(AS_OF),
         "without": {} if is_told else dict.fromkeys(("assessed", "scores", "fairness", "target_audit", "due"), WHY),
     }  # fmt: skip

@@ -1,5 +1,7 @@
 """Rules by which managers are assessed: what a bank may write, and what it is told when it errs."""
 
+from dataclasses import replace
+
 import pytest
 
 import crmlab as crm
@@ -111,6 +113,20 @@ LINES = 'lines = [{{name = "danger", from = "{}"}}, {{name = "elite", from = "{}
             '[[pay]]\nname = "B"\nper_point = "1"\nscorecards = ["Manager"]\n',
             "line 4: scorecards names 'Manager'. Did you mean Managers",
         ),
+        ('[recut]\ntaken = "-1"\n', "line 2: taken is '-1'; write a number of at least 0"),
+        ('[recut]\nstep = "0"\n', "line 2: step is 0; write a number above 0"),
+        ('[recut]\ntolerance = "2"\n', "line 2: tolerance is '2'; write a share from 0 to 1"),
+        ("[recut]\ncandidates = 0\n", "line 2: candidates is 0; write a whole number of at least 1"),
+        (
+            '[recut]\nnumber = "0"\ncontribution = "0"\ncontacts = "0"\n',
+            "recut gives number, contribution and contacts all the weight 0; write one above it",
+        ),
+        ('[recut]\nbranch = "1"\n', "line 2: branch is not a rule"),
+        (
+            '[managing]\nleader_grades = ["head"]\nmiddle_grades = ["head"]\n',
+            "line 3: middle_grades has head, which leader_grades has too; write it once",
+        ),
+        ('[managing]\nleader_grades = "head"\n', "line 2: leader_grades must be a list"),
         ('[managing]\ntwo_branches = "both"\n', "line 2: two_branches is 'both'. Known: larger share, earlier"),
         ("[managing]\nprotection_days = -1\n", "line 2: protection_days is -1; write a whole number of at least 0"),
         (
@@ -210,3 +226,13 @@ def test_the_rules_of_managers_in_words(tmp_path):
         "The manager speaks with those the branch has nominated twice a week.",
     ]:
         assert sentence in said, sentence
+
+
+def test_what_a_book_dealt_anew_costs_is_the_banks_and_is_told(tmp_path):
+    found = policy(tmp_path, '[recut]\ntaken = "2.5"\ntolerance = "1"\ncandidates = 9\n')
+    ours = crm.policy.load().recut
+    assert found.recut == replace(ours, taken=2.5, tolerance=1.0, candidates=9)
+    said = "\n".join(words(found))
+    assert "and taken from a manager who stays 2.5." in said
+    assert "Each kind's share in what a manager receives is as it comes." in said
+    assert "For each customer at most 9 managers are candidates." in said

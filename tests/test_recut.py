@@ -1,5 +1,6 @@
 """A book dealt anew: as good as trying every way, kept to its conditions, and told in words."""
 
+from dataclasses import replace
 from itertools import product
 from unittest.mock import patch
 
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from benchmarks import handover
 from crmlab.errors import InputError
-from crmlab.measures.managers import Names, Weights, dealing, proposal
+from crmlab.measures.managers import Names, dealing, proposal
 from crmlab.measures.managers.dealing import Deal
+from crmlab.policy import Weights, load
 
 CUSTOMERS = pl.DataFrame(
     {
@@ -29,6 +31,11 @@ MANAGERS = pl.DataFrame(
     {"manager_id": ["M1", "M2", "M3"], "branch_id": ["B1", "B1", "B2"], "n_contacts": 20, "most": None}
 )
 LOADS = ("number", "contribution", "contacts")
+
+
+def weighed(**changes: float) -> Weights:
+    """Our own weights with some changed."""
+    return replace(load().recut, **changes)
 
 
 def pair(row: dict, to: str, rows: list[dict], branch: dict[str, str], weights: Weights) -> float:
@@ -124,7 +131,7 @@ def books(draw):
         schema_overrides={"most": pl.Int64},
     )  # fmt: skip
     tolerance = draw(st.sampled_from([0.0, 0.1, 1.0]))
-    return customers, managers, Weights(tolerance=tolerance, candidates=draw(st.integers(1, 3))), draw(st.booleans())
+    return customers, managers, weighed(tolerance=tolerance, candidates=draw(st.integers(1, 3))), draw(st.booleans())
 
 
 @settings(max_examples=80, deadline=None)
@@ -162,7 +169,7 @@ def test_a_recut_that_the_solver_simplifies_into_an_infeasible_one_is_proven_all
         {"manager_id": ["M2", "M3", "M4"], "branch_id": ["B1", "B1", "B2"], "n_contacts": [2, 3, 0],
          "most": [1, None, None]}
     )  # fmt: skip
-    found = proposal(customers, managers, "M1", Weights(tolerance=0.0, candidates=1))
+    found = proposal(customers, managers, "M1", weighed(tolerance=0.0, candidates=1))
     assert found.cost == pytest.approx(17.65)
     assert found.gap < 1e-4
 
@@ -214,7 +221,7 @@ def test_a_household_stays_together_and_reasons_say_why():
 
 def test_who_looks_after_the_household_gets_the_customer():
     tied = CUSTOMERS.with_columns(household_id=pl.Series(["H1", None, None, None, "H1", None]))
-    found = proposal(tied, MANAGERS.with_columns(branch_id=pl.lit("B1")), "M1", Weights(tie=50.0))
+    found = proposal(tied, MANAGERS.with_columns(branch_id=pl.lit("B1")), "M1", weighed(tie=50.0))
     assert found.lines.row(0, named=True)["to_id"] == "M3"
     assert "looks after their household" in found.lines["reason"][0]
 
@@ -225,11 +232,11 @@ def test_only_a_wider_recut_takes_customers_and_says_from_whom():
     )
     staff = MANAGERS.with_columns(branch_id=pl.lit("B1"))
     assert not proposal(crowd, staff, "M1").lines["is_taken"].any()
-    found = proposal(crowd, staff, "M1", Weights(taken=1.0), wider=True)
+    found = proposal(crowd, staff, "M1", weighed(taken=1.0), wider=True)
     taken = found.lines.filter("is_taken")
     assert set(taken["from_id"]) == {"M2"}
     assert "taken from M2, whose load was 1.80" in taken["reason"][0]
-    dear = proposal(crowd, staff, "M1", Weights(taken=9.0), wider=True)
+    dear = proposal(crowd, staff, "M1", weighed(taken=9.0), wider=True)
     assert not dear.lines["is_taken"].any()
 
 

@@ -49,6 +49,7 @@ def tables(known: Known, folder: Path, progress: Progress) -> tuple[dict[str, pl
     rules = {
         "scorecards": [asdict(card) for card in bank.policy.scorecards],
         "pay": [asdict(plan) for plan in bank.policy.pay],
+        "recut": asdict(bank.policy.recut),
         **asdict(bank.policy.managing),
     }  # fmt: skip
     since, until = _span(known)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import polars as pl
 
 from crmlab.errors import InputError
+from crmlab.policy import Weights
 
 LINES = {"customer_id": pl.Int32, "from_id": pl.String, "to_id": pl.String, "contribution": pl.Int64,
          "contacts": pl.Int64, "reason": pl.String}  # fmt: skip
@@ -25,8 +26,8 @@ def answer(asked: BinaryIO, told: BinaryIO) -> None:
     ----------
     asked
         A line of JSON, leaving (whose book), staff (managers who may receive: manager_id, branch_id, n_contacts) and
-        where known names (of managers and of branches, by their numbers), then the customers as
-        `pl.DataFrame.serialize` gives them.
+        where known weights (``policy.recut``) and names (of managers and of branches, by their numbers), then the
+        customers as `pl.DataFrame.serialize` gives them.
     told
         Where each step is written.
 
@@ -54,7 +55,8 @@ def answer(asked: BinaryIO, told: BinaryIO) -> None:
         from crmlab.measures import managers  # the solver takes a second to load
 
         names = managers.Names(**how.get("names", {}))
-        found = managers.proposal(customers, staff, how["leaving"], names=names)
+        weights = Weights(**how["weights"]) if how.get("weights") else None
+        found = managers.proposal(customers, staff, how["leaving"], weights, names=names)
     except InputError as error:
         say("failed", why=str(error))
         return

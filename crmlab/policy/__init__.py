@@ -2,7 +2,7 @@
 
 from crmlab.policy.departing import CAUSES, Churn, Leaving, LifeValue, Worklist
 from crmlab.policy.known import KINDS, LINES
-from crmlab.policy.managing import Duty, Managing, PayPlan
+from crmlab.policy.managing import Duty, Managing, PayPlan, Weights
 from crmlab.policy.offering import EXCLUSIONS, Campaigns, CrossSell, Eligibility, Trigger
 from crmlab.policy.parse import load
 from crmlab.policy.rules import (
@@ -42,5 +42,5 @@ __all__ = [
     "Churn", "Clusters", "Completeness", "Contribution", "CrossSell", "Deviation", "Duty", "DynamicSegment",
     "Eligibility", "Entry", "Funnel", "Groups", "Growth", "Leaving", "Level", "LifeCycle", "LifeValue", "Line",
     "Managing", "PayPlan", "Policy", "Pricing", "Profile", "ScoreRule", "Scorecard", "Segment", "Segmentation",
-    "TierRule", "Trigger", "Worklist", "load",
+    "TierRule", "Trigger", "Weights", "Worklist", "load",
 ]  # fmt: skip

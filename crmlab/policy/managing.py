@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from crmlab.policy.scoring import POINT_DIGITS, Scorecard, bounds, points_of, texts
-from crmlab.policy.source import Path, Source, named_once, row_of
+from crmlab.policy.source import MILLION, Path, Source, named_once, row_of
 
 WHO = ("nominated", "key", "rest")
 BY = ("leader", "middle", "manager")
@@ -46,6 +46,43 @@ class PayPlan:
     per_point: int  # minor units for each point beyond it
     most: int | None  # minor units
     bands: tuple[tuple[int, int], ...]  # from so many points, minor units; in place of the above
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What counts how much when a book is dealt anew.
+
+    A cost of 1 is what one average customer too many costs a manager who is far above the mean.
+    """
+
+    number: float  # of customers: off the mean of all managers
+    contribution: float  # the same of what they earn, in averages of a customer
+    contacts: float  # the same of contacts that are due
+    other_branch: float  # a customer looked after from another branch
+    fit: float  # by a manager who has nobody of the kind; half of it, of the kind but not of the industry
+    tie: float  # not by whoever looks after others of the household or group
+    taken: float  # a customer taken from a manager who stays
+    step: float  # of the mean load: each such step away from it makes one more customer dearer, up to four steps
+    tolerance: float  # of each kind's share in what a manager receives of the book; 1: as it comes
+    candidates: int  # managers a customer
+
+
+def recut(source: Source) -> Weights:
+    """The rules under ``[recut]``."""
+    top = "recut"
+    loads, pairs = ("number", "contribution", "contacts"), ("other_branch", "fit", "tie", "taken")
+    costs = {name: source.factor(top, name) / MILLION for name in (*loads, *pairs)}
+    if not any(costs[name] for name in loads):
+        raise source.error((top,), "gives number, contribution and contacts all the weight 0; write one above it.")
+    step = source.factor(top, "step") / MILLION
+    if not step:
+        raise source.error((top, "step"), "is 0; write a number above 0.")
+    return Weights(
+        **costs,
+        step=step,
+        tolerance=source.share(top, "tolerance") / MILLION,
+        candidates=source.whole(top, "candidates", least=1),
+    )
 
 
 def managing(source: Source, base_digits: int) -> Managing:

@@ -12,7 +12,7 @@ from crmlab.policy.customers import clusters, funnel, groups, growth, life_cycle
 from crmlab.policy.departing import churn, leaving, life_value, worklist
 from crmlab.policy.earning import contribution, pricing
 from crmlab.policy.known import LINES
-from crmlab.policy.managing import duties, managing, pay
+from crmlab.policy.managing import duties, managing, pay, recut
 from crmlab.policy.offering import campaigns, crosssell, eligibility, triggers
 from crmlab.policy.rules import Policy, Segment
 from crmlab.policy.scoring import scorecards
@@ -112,6 +112,7 @@ def _policy(source: Source) -> Policy:
         eligibility=eligibility(source, base_digits),
         campaigns=campaigns(source, base_digits),
         managing=managing(source, base_digits),
+        recut=recut(source),
         duties=duties(source, tuple(level.name for level in tier_rules[0].levels)),
         scorecards=cards,
         pay=pay(source, cards, base_digits),

@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import product
 
 from crmlab.policy.departing import Churn, Leaving, LifeValue, Worklist
-from crmlab.policy.managing import Duty, Managing, PayPlan
+from crmlab.policy.managing import Duty, Managing, PayPlan, Weights
 from crmlab.policy.offering import Campaigns, CrossSell, Eligibility, Trigger
 from crmlab.policy.scoring import Scorecard
 
@@ -260,6 +260,7 @@ class Policy:
     eligibility: Eligibility
     campaigns: Campaigns
     managing: Managing
+    recut: Weights
     duties: tuple[Duty, ...]
     scorecards: tuple[Scorecard, ...]
     pay: tuple[PayPlan, ...]

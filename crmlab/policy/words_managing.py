@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from crmlab.policy.managing import Duty, PayPlan
+from crmlab.policy.managing import Duty, PayPlan, Weights
 from crmlab.policy.phrases import amount, counted, joined, minor, percent
 from crmlab.policy.rules import Policy
 from crmlab.policy.scoring import (
@@ -36,6 +36,7 @@ def managing_words(policy: Policy) -> dict[str, list[str]]:
     """
     return {
         "Managers": _managing(policy),
+        "A book dealt anew": _recut(policy.recut),
         "Contacts of managers": [_duty(duty) for duty in policy.duties] or ["Nobody must be contacted."],
         **{f"Scorecard: {card.name}": _card(policy, card) for card in policy.scorecards},
         "Pay": [_plan(policy, plan) for plan in policy.pay] or ["No points are paid."],
@@ -56,6 +57,30 @@ def _managing(policy: Policy) -> list[str]:
             if of
         ),
     ]
+
+
+def _recut(rule: Weights) -> list[str]:
+    loads = {"customers": rule.number, "what they earn": rule.contribution, "contacts due": rule.contacts}
+    costs = {
+        "looked after from another branch": rule.other_branch,
+        "by a manager who has nobody of the kind": rule.fit,
+        "of the kind but not of the industry": rule.fit / 2,
+        "not by whoever looks after others of the household or group": rule.tie,
+        "taken from a manager who stays": rule.taken,
+    }
+    share = f"within {_decimal(100 * rule.tolerance)} % of that in the book" if rule.tolerance < 1 else "as it comes"
+    return [
+        f"Loads end near their mean: {joined(f'{what} count {_decimal(much)}' for what, much in loads.items())}; each "
+        f"{_decimal(100 * rule.step)} % away from it makes one more dearer, up to four of them.",
+        "A customer costs, in average customers too many: "
+        f"{joined(f'{what} {_decimal(much)}' for what, much in costs.items())}.",
+        f"A household goes together. Each kind's share in what a manager receives is {share}.",
+        f"For each customer at most {rule.candidates} managers are candidates.",
+    ]
+
+
+def _decimal(number: float) -> str:
+    return amount(Decimal(str(round(number, 6))), least=0)
 
 
 def _duty(duty: Duty) -> str:

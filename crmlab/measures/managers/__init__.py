@@ -33,7 +33,6 @@ _CONTENTS = {
     "schedule": ("by_role", "on_schedule", "reaching"),
     "recut": ("Recut", "proposal"),
     "handing": ("Names",),
-    "pairing": ("Weights",),
 }
 _ROOMS = {name: room for room, names in _CONTENTS.items() for name in names}
 __all__ = sorted(_ROOMS)  # loaded when first named: a page needs points and no expectation

@@ -5,29 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from crmlab.policy import Weights
+
 FITS = ("others of the industry", "others of the kind", "nobody of the kind")
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What counts how much when a book is re-cut; 1 is what one average customer too many costs, far off the mean.
-
-    Examples
-    --------
-    >>> Weights(taken=8.0).taken
-    8.0
-    """
-
-    number: float = 1.0  # of customers: off the mean of all managers
-    contribution: float = 1.0  # the same of what they earn, in averages of a customer
-    contacts: float = 1.0  # the same of contacts that are due
-    other_branch: float = 5.0  # a customer looked after from another branch
-    fit: float = 1.0  # by a manager who has nobody of the kind; half of it, of the kind but not of the industry
-    tie: float = 2.0  # not by whoever looks after the household or group
-    taken: float = 4.0  # a customer taken from a manager who stays
-    step: float = 0.05  # of the mean load: each such step away from it makes one more customer dearer, up to four steps
-    tolerance: float | None = 0.1  # of each kind's share in what a manager receives of the book; None: as it comes
-    candidates: int = 30  # managers a customer
 
 
 @dataclass(frozen=True)
@@ -53,13 +33,16 @@ def paired(movable: pl.DataFrame, kept: pl.DataFrame, managers: pl.DataFrame, we
         The same of all customers who are looked after by a manager of `managers`.
     managers
         manager_id, branch_id.
+    weights
+        ``policy.recut``.
 
     Examples
     --------
     >>> customers = pl.DataFrame({"customer_id": [1, 2], "manager_id": ["M1", "M2"], "branch_id": "B1",
     ...     "kind": "retail", "industry": None, "household_id": ["H1", "H1"], "group_id": None})
     >>> managers = pl.DataFrame({"manager_id": ["M2", "M3"], "branch_id": ["B1", "B2"]})
-    >>> found = paired(customers[:1], customers[1:], managers, Weights())
+    >>> from crmlab.policy import load
+    >>> found = paired(customers[:1], customers[1:], managers, load().recut)
     >>> found.cost.tolist(), found.in_household.tolist()
     ([[0.0, 8.0]], [[True, False]])
     """

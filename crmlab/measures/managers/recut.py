@@ -10,7 +10,8 @@ from crmlab.errors import InputError
 from crmlab.measures.given import in_order, named, required
 from crmlab.measures.managers.dealing import Deal, Dealt, dealt
 from crmlab.measures.managers.handing import Conditions, Names, kinds_told, lines_told, loads_told, proof, refusal
-from crmlab.measures.managers.pairing import Pairs, Weights, paired
+from crmlab.measures.managers.pairing import Pairs, paired
+from crmlab.policy import Weights, load
 
 CUSTOMERS = ["customer_id", "branch_id", "kind", "contribution", "contacts"]
 KNOWN = ["industry", "household_id", "group_id"]  # null, or no column: not known, or none
@@ -26,7 +27,7 @@ class Recut:
     loads: pl.DataFrame  # a row a manager
     kinds: pl.DataFrame  # a row a manager and kind: what they receive of the book
     prices: pl.DataFrame  # manager_id, condition, price: what one more there would save; see `proposal`
-    cost: float  # in average customers, as `Weights` has it
+    cost: float  # in average customers, as ``policy.recut`` has it
     bound: float  # no re-cut costs less
     gap: float  # 1 − bound / cost, 0 to 1; 0 where it costs nothing
     pairs: Mapping[str, float]  # n, n_candidates, n_most (a customer), n_omitted, dearer, n_rounds
@@ -63,7 +64,7 @@ def proposal(
     leaving
         Whose book is dealt.
     weights
-        What counts how much; as `Weights` has it where nothing is given.
+        ``policy.recut``: what counts how much; ours where nothing is given.
     wider
         Whether customers of the others may move too, at the cost of taking them.
     excluded
@@ -102,7 +103,7 @@ def proposal(
     >>> found.lines["reason"][0]
     'Same branch; looks after their household; looks after others of the kind; load 1.00 of the mean.'
     """
-    weights, names = weights or Weights(), names or Names()
+    weights, names = weights or load().recut, names or Names()
     staff = _staff(managers, leaving)
     known = _known(customers, staff, leaving)
     is_open = pl.lit(True) if wider else pl.col("manager_id") == leaving
@@ -203,7 +204,7 @@ def _deal(cost, units, movable, fixed, staff, leaving, weights) -> tuple[Deal, C
         free = staff["most"].fill_null(len(every)).to_numpy() - base[:, 0]
         room.append(np.maximum(free, 0))
         conditions.append(("customers", None))
-    if weights.tolerance is not None:
+    if weights.tolerance < 1:
         of_book = (movable["manager_id"] == leaving).to_numpy()
         for kind in movable.filter(pl.Series(of_book))["kind"].unique().sort():
             is_kind = (movable["kind"] == kind).to_numpy()

@@ -60,7 +60,9 @@ def dealing(tables: Tables, solving: Solving) -> ipywidgets.Box:
         rows, staff = tables.mart.page("to_deal"), tables.mart.page("receivers").rows(named=True)
         n = rows.filter(pl.col("manager_id") == leaver.value).height
         names = {"managers": tables.managers, "branches": tables.branches}
-        solving.ask({"leaving": leaver.value, "staff": staff, "names": names}, rows, n, leaver.value)
+        weights = tables.mart.manifest["managers"].get("recut")
+        how = {"leaving": leaver.value, "staff": staff, "names": names, "weights": weights}
+        solving.ask(how, rows, n, leaver.value)
 
     deal.on_click(start)
     stop.on_click(lambda _: solving.stop())
