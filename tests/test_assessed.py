@@ -260,6 +260,31 @@ def test_what_is_counted_of_customers(measure, m1, m2):
         assert [of(table, f"overdue_{n}", "value")[1][2] for n in (1, 2, 3, 4)] == [0, 0, 0, 1]
 
 
+def test_the_card_of_who_has_left_is_the_loss_of_who_kept_them_last():
+    """2 had a card in February, left M2 on 20 March and is nobody's since."""
+    spells = [one for one in SPELLS if (one["customer_id"], one["manager_id"]) != (2, "M2")]
+    spells += [spell(2, "M2", D(2024, 3, 1), D(2024, 3, 20)), spell(2, None, D(2024, 3, 21))]
+    cards = [{"customer_id": 2, "account_id": 2, "month": MONTHS[1], "average": 10_000}]
+    known_ = bank(
+        keeping=pl.DataFrame(spells, SPELL),
+        accounts=pl.DataFrame(
+            [*(opened(n) for n in (1, 3, 4)), opened(2, end=D(2024, 2, 2)), opened(2, end=D(2024, 3, 20))], ACCOUNT
+        ),
+        cards=frame(cards, account_id=pl.Int32, month=pl.Date, average=pl.Int64),
+    )
+    found = {row[:2]: row[2] for row in of(managers.assessed(known_, "month"), "new_cards", "value")}
+    assert found == {("M1", 1): None, ("M2", 1): None, ("M1", 2): 1, ("M2", 2): 0, ("M1", 3): 0, ("M2", 3): -1}
+
+
+def test_a_new_customer_is_theirs_who_brought_them_also_after_they_have_left_the_bank():
+    brought = [spell(3, "M1", D(2024, 3, 5), D(2024, 3, 20)), spell(3, None, D(2024, 3, 21))]
+    known_ = bank(
+        customers=pl.DataFrame([person(3, since=D(2024, 3, 5))], PERSON), brought=pl.DataFrame(brought, SPELL)
+    )
+    found = of(managers.assessed(known_, "month"), "new_customers", "value")
+    assert [row[2] for row in found if row[1] == 3] == [1, 0]
+
+
 def test_leads_count_once_it_is_known_how_they_ended():
     days = [D(2023, 12, 10), D(2023, 12, 20), D(2023, 12, 21), D(2024, 1, 5)]
     leads = pl.DataFrame(

@@ -52,8 +52,8 @@ def counted(known: Known, span: Span) -> pl.DataFrame:
 
     Who stayed, and what matured, is the manager's who answers for the customer on the day they went, it matured, or the
     period ended (`answering`). What customers have, and whether they were spoken to, is the manager's who keeps them on
-    the last day; complaints and answers to surveys are the manager's who kept them on the day; a new customer is theirs
-    who brought them, else who kept them first; leads are the manager's whom they name.
+    the last day, or kept them when they left; complaints and answers to surveys are the manager's who kept them on the
+    day; a new customer is theirs who brought them, else who kept them first; leads are the manager's whom they name.
     """
     there = pl.DataFrame(schema=ROW)
     made = [part(known, span) for part in PARTS if _has(known, part)]
@@ -135,14 +135,13 @@ def _online(known: Known, span: Span) -> pl.DataFrame:
 
 
 def _newcomers(known: Known, span: Span) -> pl.DataFrame:
-    new = _within(known.customers, "since", span)
-    brought = kept_on(known.brought, new.with_columns(on=pl.lit(span.ends_on)), "on").rename(
-        {"manager_id": "brought_id"}
-    )
-    spells = known.keeping.filter(pl.col("manager_id").is_not_null(), pl.col("from_on") <= span.ends_on)
-    first = spells.sort("from_on").group_by("customer_id").agg(pl.col("manager_id").first())
-    rows = brought.join(first, on="customer_id", how="left")
-    theirs = rows.with_columns(pl.coalesce("brought_id", "manager_id").alias("manager_id"))
+    rows = _within(known.customers, "since", span)
+    # Who brought a customer did so for good, whoever has them by the end and whether or not the bringer is still here.
+    for name, spells in (("brought_id", known.brought), ("kept_id", known.keeping)):
+        told = spells.filter(pl.col("manager_id").is_not_null(), pl.col("from_on") <= span.ends_on).sort("from_on")
+        first = told.group_by("customer_id").agg(pl.col("manager_id").first().alias(name))
+        rows = rows.join(first, on="customer_id", how="left")
+    theirs = rows.with_columns(manager_id=pl.coalesce("brought_id", "kept_id"))
     return _row(theirs, "new_customers", None, pl.lit(1), "since")
 
 
@@ -158,7 +157,11 @@ def _carded(known: Known, span: Span) -> pl.DataFrame | None:
     least = known.policy.managing.effective_card
     ends = known.cards.filter(pl.col("month").is_in([span.before, span.ends_on]), pl.col("average") >= least)
     sign = pl.when(pl.col("month") == span.ends_on).then(1).otherwise(-1)
-    return _row(_at_end(known, ends, span), "new_cards", None, sign)
+    # Nobody keeps a customer who has left: the card is the loss of who kept them last.
+    until = pl.col("closed_on").fill_null(span.ends_on).clip(upper_bound=span.ends_on).max()
+    last = known.accounts.group_by("customer_id").agg(on=until)
+    rows = ends.join(last, on="customer_id", how="left").with_columns(pl.col("on").fill_null(span.ends_on))
+    return _row(kept_on(known.keeping, rows, "on"), "new_cards", None, sign)
 
 
 def _complained(known: Known, span: Span) -> pl.DataFrame:
