@@ -45,7 +45,8 @@ def written(folder: Path, n: int = 24, seed: int = 1, is_told: bool = True) -> P
         table.write_ipc(snapshot / "pages" / f"{name}.arrow", compat_level=pl.CompatLevel.oldest())
     manifest = json.loads((snapshot / "manifest.json").read_text())
     manifest["managers"] = {
-        "recut": asdict(rules.recut), "scorecards": [asdict(card) for card in rules.scorecards], "pay": [asdict(plan) for plan in rules.pay],
+        "recut": asdict(rules.recut), "scorecards": [asdict(card) for card in rules.scorecards],
+        "pay": [asdict(plan) for plan in rules.pay],
         **asdict(rules.managing), "from_on": str(FROM), "to_on": str(AS_OF),
         "without": {} if is_told else dict.fromkeys(("assessed", "scores", "fairness", "target_audit", "due"), WHY),
     }  # fmt: skip
@@ -186,7 +187,8 @@ def _due(managers: pl.DataFrame, people: pl.DataFrame, rng: np.random.Generator)
         manager_id=pl.Series([managers["manager_id"][i % managers.height] for i in range(120)]),
         branch_id=pl.Series([managers["branch_id"][i % managers.height] for i in range(120)]),
         who=pl.lit("rest"), times=pl.lit(1), per=pl.lit("quarter"), last_on=pl.lit(date(2025, 7, 1)),
-        due_on=pl.Series(due_on), overdue_days=pl.Series(np.clip(days, 0, None)),
+        due_on=pl.Series(due_on), overdue_days=pl.Series(np.clip(days, 0, None)), by=pl.lit("manager"),
+        told=pl.lit("last contacted on 2025-07-01"),
     )  # fmt: skip
 
 

@@ -217,7 +217,7 @@ def test_contacts_are_told_beside_what_can_be_made(tables):
     assert f"of 24 managers {over} have more" in told
     assert "Of 1 it is not known" in told
     rows = listed.due(tables)
-    assert rows["days_overdue"].drop_nulls().is_sorted(descending=True)
+    assert rows["due_on"].is_sorted()
     assert rows["days_overdue"].drop_nulls().min() > 0
     assert listed.due(tables, manager=RICH)["manager"].unique().to_list() == ["Manager 0"]
 

@@ -33,7 +33,7 @@ MOVERS = [
     Column("amount_pay_before", "money"), Column("amount_pay_after", "money"), Column("amount_pay_change", "change"),
 ]  # fmt: skip
 DUE = [
-    Column("customer_no"), Column("name"), Column("manager"), Column("duty"), Column("last_on", "date"),
+    Column("customer_no"), Column("name"), Column("manager"), Column("duty"), Column("last_told"),
     Column("due_on", "date"), Column("days_overdue", "count"),
 ]  # fmt: skip
 RECUT = [
@@ -108,18 +108,18 @@ def movers(tables: Tables, changes: tuple[Change, ...]) -> pl.DataFrame:
 
 
 def due(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFrame:
-    """Whom to contact, those who have waited longest beyond their day first."""
+    """Whom to contact, those who have waited longest beyond their day first; of some it is not known for how long."""
     rows = tables.page("due", branch=branch, manager=manager)
     if not rows.height:
         return pl.DataFrame(schema=dict.fromkeys((one.name for one in DUE), pl.String))
     told = [
-        word("managers.duty", who=named("duty", who), times=times, per=per)
-        for who, times, per in rows.select("who", "times", "per").rows()
+        word(f"managers.duty_{by}", who=named("duty", who), times=times, per=per)
+        for by, who, times, per in rows.select("by", "who", "times", "per").rows()
     ]
     return tables.named(rows).select(
         "customer_no", "name", "manager", pl.Series("duty", told, pl.String), "last_on", "due_on",
-        days_overdue=pl.when(pl.col("overdue_days") > 0).then("overdue_days"),
-    ).sort("days_overdue", "due_on", "customer_no", descending=[True, False, False], nulls_last=True)  # fmt: skip
+        last_told="told", days_overdue=pl.when(pl.col("overdue_days") > 0).then("overdue_days"),
+    ).sort("due_on", "customer_no")  # fmt: skip
 
 
 def findings(tables: Tables, branch: str = ALL, manager: str = ALL) -> pl.DataFrame:

@@ -217,9 +217,8 @@ EN = {
     "column.amount_pay_change": "Change of pay",
     # contact plan
     "managers.contacts_title": "Whom to contact",
-    "managers.contacts_note": "What the duties of the rules ask of managers; whom a branch has nominated no table "
-    "tells. Capacity is what a manager can make in the month. Click a bar to choose the manager, a row to open the "
-    "customer.",
+    "managers.contacts_note": "What the duties of the rules ask for. Capacity is what a manager can make in the month. "
+    "Click a bar to choose the manager, a row to open the customer.",
     "managers.due_file": "contact-plan",
     "managers.due_empty": "Nobody is due here. Widen the filters or clear the search.",
     "managers.no_duty": "No contact is due.",
@@ -231,12 +230,15 @@ EN = {
     "managers.n_overdue": "Overdue",
     "managers.n_more": "Due by the month’s end",
     "managers.capacity": "Can be made in the month",
-    "managers.duty": "{who}: {times} × a {per}",
+    "managers.duty_manager": "{who}: {times} × a {per}",
+    "managers.duty_middle": "{who}: {times} × a {per}, by middle management",
+    "managers.duty_leader": "{who}: {times} × a {per}, by the leader",
     "duty.nominated": "nominated by the branch",
     "duty.key": "key customer",
     "duty.rest": "all others",
     "column.duty": "Duty",
-    "column.last_on": "Last contact",
+    "column.last_on": "Last contact on",
+    "column.last_told": "Last contact",
     "column.due_on": "Due on",
     "column.days_overdue": "Days overdue",
     # re-cut
