@@ -165,6 +165,13 @@ def test_shrunk_values_lie_between_the_estimate_and_the_middle():
     assert found.weight[np.argmin(error)] < 0.1 < 0.6 < found.weight[np.argmax(error)]
 
 
+def test_estimates_far_from_a_known_middle_are_not_drawn_to_it():
+    """All are 100 away from where they should be, with errors of 1: true values differ from it by 100."""
+    found = shrinkage.shrunk(np.zeros(6), np.ones(6), towards=100.0)
+    assert found.between == pytest.approx(np.sqrt(9_999))
+    assert np.abs(found.value).max() < 0.01
+
+
 def test_a_shared_customer_counts_for_each_by_share():
     rows, _ = drawn(np.random.default_rng(15), 12)
     moved = rows.filter(pl.col("customer_id") == 0).with_columns(n=pl.lit(0.25), value=pl.col("value") * 0.25)

@@ -82,7 +82,8 @@ def _between(y: np.ndarray, v: np.ndarray, towards: float | None) -> float:
         middle = _middle(y, v + between) if towards is None else towards
         return float(((y - middle) ** 2 / (v + between)).sum())
 
-    return bisected(lambda between: squares(between) - degrees, float(((y - y.mean()) ** 2).sum() + (y**2).sum()))
+    away = y - (y.mean() if towards is None else towards)
+    return bisected(lambda between: squares(between) - degrees, float((away**2).sum()))
 
 
 def bisected(falling, high: float) -> float:
