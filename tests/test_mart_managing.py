@@ -1,9 +1,12 @@
 """The page tables of managers, as a build makes them of the sample bank."""
 
+from datetime import date
+
 import polars as pl
 import pytest
 
 import crmlab as crm
+from crmlab.mart.managing import audited
 from crmlab.measures.managers.bridging import BARS
 from crmlab.policy import MEASURES, load
 
@@ -83,3 +86,60 @@ def test_the_manifest_says_the_rules_and_why_anything_is_missing(mart):
     assert [card["name"] for card in told["scorecards"]] == [card.name for card in load().scorecards]
     assert told["from_on"] < told["to_on"] <= str(mart.as_of)
     assert all(isinstance(why, str) and why for why in told["without"].values())
+
+
+def test_the_rows_behind_points_add_up_to_every_rule_of_the_year(mart):
+    rules = mart.page("scores").drop_nulls(["measure", "value"]).unique([*KEY, "every", "measure"])
+    keys = [*KEY, "every", "measure"]
+    sums = mart.behind.group_by(keys).agg(pl.col("value", "n", "n_events", "base").sum()).collect()
+    assert sums.join(rules, on=keys, how="anti").is_empty()
+    both = rules.join(sums, on=keys, how="left", suffix="_rows")
+    both = both.with_columns(pl.col("value_rows", "n_rows", "n_events_rows").fill_null(0))
+    of_rates = both.drop_nulls("n")
+    assert of_rates.height > 0
+    assert of_rates.select("n", "n_events").equals(of_rates.select(n="n_rows", n_events="n_events_rows"))
+    others = both.filter(pl.col("n").is_null())
+    assert others.height > 0
+    assert others["value"].equals(others["value_rows"])
+    money = others.drop_nulls("base").filter(pl.col("measure").is_in(["deposits_average", "contribution"]))
+    assert (money["base"] == money["base_rows"].fill_null(0)).all()
+
+
+def test_a_file_of_rows_is_in_the_order_of_managers(mart):
+    files = sorted((mart.folder / "behind").glob("quarter-*.parquet"))
+    assert len(files) == mart.page("scores")["period"].n_unique() > 0
+    assert all(pl.read_parquet(file)["manager_id"].is_sorted() for file in files)
+
+
+def quarters(manager: int, start: int | None, achieved: float, ends: list[date], every: str = "quarter") -> list[dict]:
+    """A manager's rows of some periods: the book's base, and what was achieved of a target of 100."""
+    of = {"manager_id": f"M{manager:02}", "every": every}
+    return [
+        of | {"period": end, "measure": measure, "value": value, "base": base, "target": target}
+        for end in ends
+        for measure, value, base, target in (
+            ("deposits_average", start, start, None), ("net_new_money", round(100 * achieved), None, 100)
+        )
+    ]  # fmt: skip
+
+
+ENDS = [date(2025, month, day) for month, day in ((3, 31), (6, 30), (9, 30), (12, 31))]
+
+
+def test_who_came_within_the_year_is_counted_as_left_out_of_the_audit():
+    rows = [row for n in range(12) for row in quarters(n, 1000 * 2**n, 0.8 + n / 20, ENDS)]
+    rows += [row for n in (12, 13) for row in quarters(n, 500, 1.0, ENDS[2:])]
+    told, why = audited(pl.DataFrame(rows, infer_schema_length=None))
+    assert (why, told.select("measure", "n_managers", "n_without", "finding").rows()) == (
+        None, [("net_new_money", 12, 2, "follows the book")]
+    )  # fmt: skip
+
+
+def test_who_is_scored_by_the_quarter_and_by_the_year_counts_once():
+    rows = [row for n in range(12) for row in quarters(n, 1000 * 2**n, 0.8 + n / 20, ENDS)]
+    once, _ = audited(pl.DataFrame(rows, infer_schema_length=None))
+    rows += [row for n in range(6) for row in quarters(n, 1000 * 2**n, 5.0, ENDS[3:], every="year")]
+    rows += [row for n in (12, 13) for row in quarters(n, 1000 * 2**n, 0.8 + n / 20, ENDS[3:], every="year")]
+    told, _ = audited(pl.DataFrame(rows, infer_schema_length=None))
+    assert told["n_managers"].item() == 14
+    assert (told["slope"] - once["slope"]).abs().item() < 0.001

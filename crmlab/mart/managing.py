@@ -13,6 +13,7 @@ from crmlab.errors import InputError
 from crmlab.mart import behind, fairness
 from crmlab.mart.people import Paths
 from crmlab.measures import managers, movement
+from crmlab.measures.managers.amounts import PERIODS
 from crmlab.policy import Scorecard
 
 YEAR = 12  # months
@@ -71,11 +72,49 @@ def tables(known: Known, folder: Path, progress: Progress) -> tuple[dict[str, pl
                 made |= part()
             except InputError as error:
                 without[name] = str(error)
-        made["target_audit"], why = _audited(made["assessed"])
+        made["target_audit"], why = audited(made["assessed"])
         without |= {"target_audit": why} if why else {}
     progress("managers", 1, 1)
     told = {"without": without, "from_on": str(since), "to_on": str(until)}
     return made, rules | told
+
+
+def audited(assessed: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
+    """Of each measure with targets, whether achieving them in the year follows the book that the year began with.
+
+    Parameters
+    ----------
+    assessed
+        The page table of that name.
+
+    Returns
+    -------
+    tuple[pl.DataFrame, str | None]
+        measure and the columns of `managers.target_audit`, a row a measure; where there is none, why. Who had no book
+        when the year began is counted among those left out.
+    """
+    if assessed.is_empty():
+        return pl.DataFrame(), None
+    since = assessed.select(pl.col("period").max().dt.offset_by(f"-{YEAR}mo").dt.month_end()).item()
+    rows = assessed.filter(pl.col("period") > since)
+    # Who is scored by the quarter and by the year is not counted twice.
+    shortest = pl.col("every").replace_strict({name: n for n, name in enumerate(PERIODS)}, return_dtype=pl.Int8)
+    rows = rows.filter(shortest == shortest.min().over("manager_id"))
+    is_book = pl.col("measure").is_in(["deposits_average", "investments_average"])
+    first = pl.col("period") == pl.col("period").min().over("every")
+    start = rows.filter(is_book, first).group_by("manager_id").agg(start=pl.col("base").sum())
+    found, why = [], None
+    for (measure,), part in sorted(rows.drop_nulls(["target", "value"]).partition_by("measure", as_dict=True).items()):
+        sums = part.group_by("manager_id").agg(pl.col("value", "target").sum()).join(start, on="manager_id", how="left")
+        try:
+            told = managers.target_audit(sums.with_columns(pl.col("start").fill_null(0)))
+        except InputError as error:
+            why = str(error)
+            continue
+        found.append(_plain(told).select(pl.lit(measure).alias("measure"), pl.all()))
+    if not found:
+        return pl.DataFrame(), why or "No manager has a target, so nothing can be said of how fair targets are."
+    return pl.concat(found), None
 
 
 def _gathered(known: Known) -> managers.Known:
@@ -146,29 +185,6 @@ def _findings(known: Known) -> pl.DataFrame:
     found = managers.findings(assigned, accounts, staff, bank.policy.managing, bank.as_of)
     numbers = known.people.select("customer_id", "customer_no", "branch_id")
     return _plain(found.join(numbers, on="customer_id", how="left", maintain_order="left")).drop("object")
-
-
-def _audited(assessed: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
-    """Of each measure with targets, whether achieving them in the year follows the book that the year began with."""
-    if assessed.is_empty():
-        return pl.DataFrame(), None
-    since = assessed.select(pl.col("period").max().dt.offset_by(f"-{YEAR}mo").dt.month_end()).item()
-    rows = assessed.filter(pl.col("period") > since)
-    is_book = pl.col("measure").is_in(["deposits_average", "investments_average"])
-    first = pl.col("period") == rows["period"].min()
-    start = rows.filter(is_book, first).group_by("manager_id").agg(start=pl.col("base").sum())
-    found, why = [], None
-    for (measure,), part in sorted(rows.drop_nulls(["target", "value"]).partition_by("measure", as_dict=True).items()):
-        sums = part.group_by("manager_id").agg(pl.col("value", "target").sum())
-        try:
-            told = managers.target_audit(sums.join(start, on="manager_id"))
-        except InputError as error:
-            why = str(error)
-            continue
-        found.append(_plain(told).select(pl.lit(measure).alias("measure"), pl.all()))
-    if not found:
-        return pl.DataFrame(), why or "No manager has a target, so nothing can be said of how fair targets are."
-    return pl.concat(found), None
 
 
 def _planned(known: Known, gathered: managers.Known) -> dict[str, pl.DataFrame]:
