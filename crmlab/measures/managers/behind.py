@@ -136,8 +136,8 @@ def _cells(known: Known, span: Span, lost: pl.DataFrame) -> pl.DataFrame:
         amount = pl.sum_horizontal(parts).cast(pl.Int64).alias("contribution")
         sources.append(known.contribution.filter(within).select(*WHOSE, amount))
     like = pl.LazyFrame(schema=dict.fromkeys(SUMS, pl.Int64))
-    rows = pl.concat([like, *sources], how="diagonal").group_by(WHOSE).agg(pl.col(SUMS).sum())
-    cells = rows.collect(engine="streaming").with_columns(passed_on=pl.lit(None, pl.Date))
+    rows = pl.concat([like, *sources], how="diagonal").group_by(WHOSE).agg(pl.col(SUMS).cast(pl.Int128).sum())
+    cells = in_64_bits(rows.collect(engine="streaming")).with_columns(passed_on=pl.lit(None, pl.Date))
     gone = lost.filter(pl.col("on").is_between(span.starts_on, span.ends_on)).rename({"manager_id": "to_id"})
     keys = ["customer_id", "manager_id"]
     theirs = cells.join(gone.rename({"from_id": "manager_id"}), on=keys, nulls_equal=True)
