@@ -238,7 +238,7 @@ ELSEWHERE = {  # arguments, what is said; {} is the folder of the test
         "accounts.csv: File exists.",
     ),
     "no mart": (["dash", "--mart", "{}/mart"], "There is no mart in {}/mart. Build one: crmlab build"),
-    "mart of another version": (["dash", "--mart", "{}/other"], "is of format 99, this crmlab reads format 5"),
+    "mart of another version": (["dash", "--mart", "{}/other"], "is of format 99, this crmlab reads format 6"),
     "no notebooks": (["lab", "--notebooks", "{}/none"], "There is no folder {}/none. Name it with --notebooks."),
     "simulate into a bank": (["simulate", "{}/extracts"], "{}/extracts is not an empty folder"),
     "too few customers": (["simulate", "{}/bank", "--customers", "3"], "customers is 3"),

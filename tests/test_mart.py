@@ -149,7 +149,7 @@ def test_manifest_tells_what_the_snapshot_was_made_from(six, extracts):
         name: {"bytes": len(data), "encoding": "utf-8", "sha256": hashlib.sha256(data).hexdigest()}
         for name, data in files.items()
     }
-    assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (5, "2024-03-31", "2024-01-01")
+    assert (manifest["format"], manifest["as_of"], manifest["history_from"]) == (6, "2024-03-31", "2024-01-01")
     assert (manifest["base_currency"], manifest["minor_digits"], manifest["bands"]) == ("CNY", 2, 5)
     assert manifest["policy_hash"] == policy.load().hash
     libraries = {"polars", "narwhals", "duckdb", "dataframely", "scikit-learn", "lifelines", "numpy"}

@@ -11,7 +11,7 @@ import pyarrow.ipc
 
 from crmlab.errors import InputError, near_miss
 
-FORMAT = 5
+FORMAT = 6
 POINTER = "CURRENT"
 SNAPSHOTS = "snapshots"
 
