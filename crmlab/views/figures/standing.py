@@ -9,7 +9,7 @@ from crmlab.views import theme
 from crmlab.views.words import named, word
 
 HEIGHT = 430
-ROW, ROOM = 22, 70
+ROW, ROOM, HEAD = 22, 70, 30  # pixels of a row, of what stands around them, of a legend above few rows
 HANDED = "#b39ddb"
 FLAGGED, MOST_NAMES = ("clearly above", "clearly below", "watch"), 10
 LEAST_ROWS = 5  # that a figure has room for, or a single bar fills it
@@ -221,7 +221,7 @@ def contacts(frame: pl.DataFrame, nothing: str) -> go.Figure:
         "marker": {"symbol": "line-ns", "size": 14, "line": {"width": 3, "color": theme.INK}},
     }  # fmt: skip
     return theme.clickable(
-        ROOM + ROW * rows.height,
+        ROOM + HEAD + ROW * max(rows.height, LEAST_ROWS),
         [*bars, room],
         barmode="stack",
         bargap=0.3,
@@ -257,6 +257,7 @@ def apart(frame: pl.DataFrame, chosen: str) -> go.Figure:
          "hovertext": [f"{name}: {theme.full(one, signed=True)}" for name, one in rows.select("name", name).rows()],
          "hoverinfo": "text"}
         for name, colour in (("handed", HANDED), ("own", theme.ACCENT))
+        if (rows[name] != 0).any()
     ]  # fmt: skip
     return theme.clickable(
         ROOM + 2 * ROW * max(rows.height, LEAST_ROWS),

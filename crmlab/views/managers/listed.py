@@ -33,7 +33,7 @@ MOVERS = [
     Column("amount_pay_before", "money"), Column("amount_pay_after", "money"), Column("amount_pay_change", "change"),
 ]  # fmt: skip
 DUE = [
-    Column("customer_no"), Column("name"), Column("manager"), Column("duty"), Column("last_told"),
+    Column("customer_no"), Column("name"), Column("manager"), Column("duty"), Column("last_told", "prose"),
     Column("due_on", "date"), Column("days_overdue", "count"),
 ]  # fmt: skip
 RECUT = [

@@ -51,11 +51,9 @@ def whom(tables: Tables, manager: str) -> Peers:
 
 def said(tables: Tables, manager: str = ALL) -> str:
     """With whom the manager is compared, and in how many measures something can be said."""
-    if not manager:
-        return ""  # which the figure says
     peers, rows = whom(tables, manager), compared(tables, manager)
     if not rows.height:
-        return reading(word("managers.one_none", manager=escape(tables.manager(manager))))
+        return ""  # the figure says why
     names = sorted(tables.manager(one) for one in peers.others)
     more = word("managers.and_more", n=len(names) - NAMES) if len(names) > NAMES else ""
     told = {"manager": escape(tables.manager(manager)), "n": theme.whole(len(names)), "alike": escape(peers.alike)}
@@ -73,7 +71,8 @@ def figure(tables: Tables, manager: str = ALL) -> go.Figure:
     """A row a measure: the manager's dot with its interval, and a line for each peer."""
     own = compared(tables, manager)
     if not own.height:
-        return standing.among(own, own, tables.without.get("fairness") or word("managers.choose"))
+        nobody = word("managers.not_compared", manager=tables.manager(manager)) if manager else word("managers.choose")
+        return standing.among(own, own, tables.without.get("fairness") or nobody)
     others = _others(tables, manager)
     rows = pl.concat([own, others]).with_columns(
         # Each measure has a scale of its own: as far as anybody reaches is 1.

@@ -56,3 +56,8 @@ class Shown(NamedTuple):
         since, until = self.tables.span
         told = {"currency": self.tables.mart.base_currency, "from_on": since, "to_on": until}
         return panel(word(f"managers.{name}_title"), word(f"managers.{name}_note", **told), *inside)
+
+
+def hidden(widget: ipywidgets.DOMWidget, is_hidden: bool) -> None:
+    """Take a widget out of the page, or put it back."""
+    widget.layout.display = "none" if is_hidden else None

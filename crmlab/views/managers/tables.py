@@ -85,8 +85,8 @@ class Tables:
         """The rows of `fairness` of a measure, each amount as a difference from expected a customer, told in words.
 
         Of rates it is a share of cases, of money it is in major units. Columns added: manager, branch, status, did and
-        would (observed and expected), ratio (null where less than nothing was done), away, lasting, text; the limits
-        and the interval are differences, too.
+        would (observed and expected), ratio of these (of rates), away, lasting, text; the limits and the interval are
+        differences, too.
         """
         rows = self.judged(measure, branch)
         if not rows.height:
@@ -94,14 +94,14 @@ class Tables:
         size = 10**self.mart.minor_digits if MEASURES.get(measure) == MONEY else 1
         customers = pl.col("n_customers") * float(size)
         per = pl.when(pl.col("kind") == "rate").then(pl.col("n").cast(pl.Float64)).otherwise(customers)
-        at_all = pl.col("observed") >= 0  # what is lost is no times of what is won
+        is_rate = pl.col("kind") == "rate"  # of a net amount, which may be about nothing, a ratio says nothing
         level = {"did": pl.col("observed"), "would": pl.col("expected")}
         above = {name: pl.col(of) - pl.col("expected") for name, of in ABOVE.items()}
         watched = pl.when("is_watch").then(pl.lit("watch")).otherwise("verdict")
         told = self.named(rows).with_columns(
             **{name: more / pl.when(per > 0).then(per) for name, more in (level | above).items()},
             status=watched,
-            ratio=pl.when(at_all).then("observed_to_expected"),
+            ratio=pl.when(is_rate).then("observed_to_expected"),
         )
         texts = [_told(row, self.mart.base_currency) for row in told.iter_rows(named=True)]
         return told.with_columns(text=pl.Series(texts, dtype=pl.String))
@@ -112,11 +112,13 @@ class Tables:
         return self.mart.behind.filter(**asked).collect()
 
     def _staff(self) -> pl.DataFrame:
-        """manager_id, grade and peer_group of whoever is compared, as they were when assessed last."""
+        """manager_id, grade and peer_group, as they were when assessed last, of whoever is compared and was here."""
         known, judged = self.mart.page("assessed"), self.mart.page("fairness")
         if not judged.width:
             return pl.DataFrame(schema=dict.fromkeys(("manager_id", "grade", "peer_group"), pl.String))
+        gone = [one for one, day in self.left.items() if day < date.fromisoformat(self.span[0])]
         staff = judged.select("manager_id", "peer_group").unique(maintain_order=True)
+        staff = staff.filter(~pl.col("manager_id").is_in(gone))
         if not known.width:
             return staff.select("manager_id", pl.lit(None, pl.String).alias("grade"), "peer_group")
         grades = known.sort("period").group_by("manager_id").agg(pl.col("grade").last())

@@ -7,7 +7,7 @@ import polars as pl
 
 from crmlab.mart.snapshot import Mart
 from crmlab.views.managers import behind, controls, dealing, peers, rules, say
-from crmlab.views.managers.shown import Shown
+from crmlab.views.managers.shown import Shown, hidden
 from crmlab.views.managers.tables import Tables
 from crmlab.views.parts import Reader, block, button, sentence
 from crmlab.views.sight import Sight, later
@@ -52,7 +52,7 @@ def _fair(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
 def _peers(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     who, rows = shown.of("manager"), shown.rows("peers", sight, shown.show, **shown.of("measure", "branch"))
     own = shown.rows("among", sight, partial(setattr, shown.chosen["measure"], "value"), **who)
-    follow(lambda manager: setattr(own.layout, "display", None if manager else "none"), **who)
+    follow(lambda manager: hidden(own, not peers.compared(shown.tables, manager).height), **who)
     among = shown.choosing(shown.figure("among", sight, peers.figure, **who))
     return [shown.titled("among", shown.said(peers.said, sight, **who), among, own), shown.titled("peers", rows)]
 

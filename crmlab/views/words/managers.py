@@ -61,6 +61,7 @@ EN = {
     "managers.alike_group": "branches of the group {group}, of any grade",
     "managers.with_peers": "{manager} is compared with {n} others, of {alike}: {names}.",
     "managers.no_peers": "{manager} has no peers to be compared with.",
+    "managers.not_compared": "{manager} had no customers in the year who could be compared with others’.",
     "managers.stands": "<b>{verdict}</b>: {of}.",
     "managers.a_peer": "A peer",
     "managers.ends_below": "less than expected",
