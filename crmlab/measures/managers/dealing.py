@@ -1,6 +1,7 @@
 """Who gets what at least cost, loads kept near their mean: a linear program made whole, and its proof."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
@@ -16,6 +17,8 @@ REACH = np.append(np.ones(len(SLOPES) - 1), np.inf)  # how many steps long each 
 FIRST, MORE = 12, 5  # candidates to begin with, and how many a round may add
 CORE = 1_500  # pairs up to which the whole program is settled
 SECONDS = 6.0  # for that; the best found by then is taken, and its gap told
+STARTS = 10  # ways in which units that the program has split are made whole
+GOOD = 1e-3  # a part of the cost: what is proven to be so near the best is not sought to be bettered
 HAIR = 1e-7
 INFEASIBLE = 2  # of what SciPy says of a program
 PENALTY = 1e4  # for a room exceeded by one: more than anything else costs
@@ -32,11 +35,28 @@ class Deal:
     weight: np.ndarray  # loads: what one more costs beyond the last step
     uses: np.ndarray  # units × conditions
     room: np.ndarray  # managers × conditions: uses add up to this at most
+    grain: np.ndarray  # loads: what all that can be given is a whole multiple of; 0: of nothing
 
     def imbalance(self, given: np.ndarray, manager) -> np.ndarray:
         """What loads (… × loads) given to managers cost, for being off the mean."""
         parts = np.abs(given - self.aim[manager])[..., None] / self.step[:, None] - KNOTS
         return ((np.clip(parts, 0, REACH) * SLOPES).sum(-1) * self.step * self.weight).sum(-1)
+
+    def knots(self) -> tuple[np.ndarray, np.ndarray]:
+        """Managers × loads × knots: where the slope of the imbalance changes, rising, and what it costs there.
+
+        No load between two multiples of its grain is ever given: there the imbalance is taken as straight, which is
+        never less, and brings the program that may split units nearer to the one that may not.
+        """
+        ends = np.concatenate([-KNOTS[:0:-1], KNOTS]) * self.step[:, None]
+        at = self.aim[..., None] + ends
+        grain = np.where(self.grain > 0, self.grain, 1.0)[:, None]
+        low = np.floor(at / grain + HAIR) * grain
+        low, high = (np.where(self.grain[:, None] > 0, end, at) for end in (low, low + grain))
+        at = np.sort(np.concatenate([low, high], -1), -1)
+        away = (at - self.aim[..., None])[..., None] / self.step[:, None, None]
+        cost = (np.clip(np.abs(away) - KNOTS, 0, REACH) * SLOPES).sum(-1) * (self.step * self.weight)[:, None]
+        return at, cost
 
     def value(self, who: np.ndarray) -> float:
         """What all costs where unit u goes to who[u]."""
@@ -80,8 +100,8 @@ def dealt(deal: Deal, most: int) -> Dealt | np.ndarray:
 
     The program that may split units is solved on the cheapest candidates. All other pairs are then priced with what it
     says loads and rooms are worth, and those that would lower the cost come in, until none would: its cost is a bound
-    for all pairs. What was split is rounded and improved by moves and swaps; up to `CORE` pairs the whole program
-    is then settled by branch and bound.
+    for all pairs. What was split is rounded in several ways, each improved by moves and swaps, and the best is taken;
+    up to `CORE` pairs the whole program is then settled by branch and bound.
 
     Parameters
     ----------
@@ -93,7 +113,7 @@ def dealt(deal: Deal, most: int) -> Dealt | np.ndarray:
     Examples
     --------
     >>> two = Deal(np.array([[0.0, 1.0], [0.0, 1.0]]), np.ones((2, 1)), np.ones((2, 1)), np.ones(1) / 4,
-    ...     np.array([4.0]), np.ones((2, 1)), np.full((2, 1), 2.0))
+    ...     np.array([4.0]), np.ones((2, 1)), np.full((2, 1), 2.0), np.ones(1))
     >>> found = dealt(two, 30)
     >>> sorted(found.who.tolist()), found.value, round(found.bound, 6)
     ([0, 1], 1.0, 1.0)
@@ -113,7 +133,7 @@ def dealt(deal: Deal, most: int) -> Dealt | np.ndarray:
         last = cost
     if price[2] > HAIR and (lacking := short(deal)).any():
         return lacking
-    who, bound = improved(deal, part.argmax(1), have, PENALTY), -np.inf
+    who, bound = _rounded(deal, part, have, prices.bound), -np.inf
     if np.isfinite(deal.cost).sum() <= CORE and not _is_proven(deal, who, prices.bound):
         exact, bound = _exact(deal)
         who = min([one for one in (who, exact) if one is not None], key=lambda one: _judged(deal, one))
@@ -132,7 +152,7 @@ def dealt(deal: Deal, most: int) -> Dealt | np.ndarray:
 def short(deal: Deal) -> np.ndarray:
     """By how much rooms must grow at least (managers × conditions), were units splittable; all 0 where they suffice."""
     free = Deal(np.where(np.isfinite(deal.cost), 0.0, np.inf), deal.loads, deal.aim, deal.step, deal.weight * 0,
-                deal.uses, deal.room)  # fmt: skip
+                deal.uses, deal.room, deal.grain)  # fmt: skip
     grown = _split(free, np.isfinite(deal.cost))[1][3]
     return np.where(grown > 1e-6, grown, 0.0)
 
@@ -171,30 +191,52 @@ def _priced(deal: Deal, load: np.ndarray, room: np.ndarray, *_) -> Prices:
     """What any prices prove: each unit at its cheapest manager, loads and rooms at their price (Lagrange's bound)."""
     load, room = np.clip(load, -deal.weight, deal.weight), np.minimum(room, 0)
     reduced = deal.cost - deal.loads @ load.T - deal.uses @ room.T
-    ends = KNOTS[:, None] * deal.step
-    costs = np.array([(np.clip(k - KNOTS, 0, REACH) * SLOPES).sum() for k in KNOTS])[:, None] * deal.step * deal.weight
-    saved = (np.abs(load)[:, None] * ends - costs).max(1)  # the most that being off the mean saves at these prices
-    bound = reduced.min(1).sum() + (load * deal.aim).sum() - saved.sum() + (room * deal.room).sum()
+    at, cost = deal.knots()
+    off = (cost + load[..., None] * at).min(-1)  # what being off the mean costs at least at these prices
+    bound = reduced.min(1).sum() + off.sum() + (room * deal.room).sum()
     return Prices(load, room, float(bound), reduced)
 
 
-def _rows(deal: Deal, have: np.ndarray) -> tuple[np.ndarray, csr_array, csr_array, csr_array, np.ndarray, np.ndarray]:
-    """The program of some pairs: its costs, then units, loads and rooms as rows, most of each column, first slack."""
+class _Program(NamedTuple):
+    """The program of some pairs; most of each column, pairs first, then parts of loads, slack of rooms last."""
+
+    cost: np.ndarray
+    once: csr_array  # rows: each unit
+    loads: csr_array  # rows: each manager and load
+    rooms: csr_array  # rows: each manager and condition
+    start: np.ndarray  # of each manager and load: where its parts begin
+    low: np.ndarray
+    high: np.ndarray
+    pairs: np.ndarray  # unit and manager of each
+    apart: float  # what the loads cost where their parts begin
+
+
+def _program(deal: Deal, have: np.ndarray) -> _Program:
     unit, manager = np.nonzero(have)
     (units, managers), n = deal.cost.shape, len(unit)
-    n_loads, n_rooms, n_parts = managers * deal.loads.shape[1], managers * deal.uses.shape[1], len(SLOPES)
-    at = np.arange(n)
-    once = csr_array((np.ones(n), (unit, at)), shape=(units, n))
-    off = kron(eye_array(n_loads), np.ones((1, n_parts)))
-    loads = hstack([_spread(deal.loads, unit, manager, managers), -off, off, csr_array((n_loads, n_rooms))])
-    rooms = hstack([_spread(deal.uses, unit, manager, managers), csr_array((n_rooms, 2 * n_loads * n_parts)),
-                    -eye_array(n_rooms)])  # fmt: skip
-    slope = (np.tile(deal.weight, managers)[:, None] * SLOPES).ravel()
-    reach = (np.tile(deal.step, managers)[:, None] * REACH).ravel()
-    cost = np.concatenate([deal.cost[unit, manager], slope, slope, np.full(n_rooms, PENALTY)])
-    top = np.concatenate([np.ones(n), reach, reach, np.full(n_rooms, np.inf)])
-    once = hstack([once, csr_array((units, len(cost) - n))])
-    return cost, once.tocsr(), loads.tocsr(), rooms.tocsr(), top, np.stack([unit, manager])
+    n_loads, n_rooms = managers * deal.loads.shape[1], managers * deal.uses.shape[1]
+    once = csr_array((np.ones(n), (unit, np.arange(n))), shape=(units, n))
+    at, worth = deal.knots()
+    long = np.diff(at)
+    slope = np.where(long > HAIR, np.diff(worth) / np.where(long > HAIR, long, 1.0), 0.0)
+    beyond = np.broadcast_to(deal.weight[:, None], (*deal.aim.shape, 1))
+    # Before the first knot every one less costs all of the weight, after the last every one more.
+    slope = np.concatenate([-beyond, slope, beyond], -1).reshape(n_loads, -1)
+    nothing, ever = np.zeros((n_loads, 1)), np.full((n_loads, 1), np.inf)
+    high = np.hstack([nothing, np.where(long > HAIR, long, 0.0).reshape(n_loads, -1), ever])
+    low = np.zeros_like(high)
+    low[:, 0] = -np.inf
+    parts = kron(eye_array(n_loads), np.ones((1, slope.shape[1])))
+    loads = hstack([_spread(deal.loads, unit, manager, managers), -parts, csr_array((n_loads, n_rooms))])
+    rooms = hstack([_spread(deal.uses, unit, manager, managers), csr_array((n_rooms, slope.size)), -eye_array(n_rooms)])
+    once = hstack([once, csr_array((units, slope.size + n_rooms))])
+    return _Program(
+        np.concatenate([deal.cost[unit, manager], slope.ravel(), np.full(n_rooms, PENALTY)]),
+        once.tocsr(), loads.tocsr(), rooms.tocsr(), at[..., 0].ravel(),
+        np.concatenate([np.zeros(n), low.ravel(), np.zeros(n_rooms)]),
+        np.concatenate([np.ones(n), high.ravel(), np.full(n_rooms, np.inf)]),
+        np.stack([unit, manager]), float(worth[..., 0].sum()),
+    )  # fmt: skip
 
 
 def _spread(what: np.ndarray, unit: np.ndarray, manager: np.ndarray, managers: int) -> coo_array:
@@ -207,35 +249,53 @@ def _spread(what: np.ndarray, unit: np.ndarray, manager: np.ndarray, managers: i
 
 def _split(deal: Deal, have: np.ndarray):
     """The best on these pairs where units may be split: parts, prices of loads and rooms, slack, slacks; its cost."""
-    cost, once, loads, rooms, top, (unit, manager) = _rows(deal, have)
+    program = _program(deal, have)
+    unit, manager = program.pairs
     found = linprog(
-        cost, A_ub=rooms, b_ub=deal.room.ravel(), A_eq=vstack([once, loads]).tocsr(),
-        b_eq=np.concatenate([np.ones(len(have)), deal.aim.ravel()]),
-        bounds=np.column_stack([np.zeros(len(top)), top]), method="highs-ipm" if len(unit) > CORE else "highs-ds",
+        program.cost, A_ub=program.rooms, b_ub=deal.room.ravel(), A_eq=vstack([program.once, program.loads]).tocsr(),
+        b_eq=np.concatenate([np.ones(len(have)), program.start]),
+        bounds=np.column_stack([program.low, program.high]), method="highs-ipm" if len(unit) > CORE else "highs-ds",
     )  # fmt: skip
     if found.x is None:
         raise InputError(f"The solver gave up on {len(unit)} pairs ({found.message}). Check the amounts' unit.")
     part = np.zeros(have.shape)
     part[unit, manager] = found.x[: len(unit)]
-    slack = found.x[len(cost) - deal.room.size :].reshape(deal.room.shape)
+    slack = found.x[len(program.cost) - deal.room.size :].reshape(deal.room.shape)
     load = found.eqlin.marginals[len(have) :].reshape(deal.aim.shape)
     room = found.ineqlin.marginals.reshape(deal.room.shape)
-    return part, (load, room, slack.max(initial=0.0), slack), found.fun
+    return part, (load, room, slack.max(initial=0.0), slack), found.fun + program.apart
+
+
+def _rounded(deal: Deal, part: np.ndarray, have: np.ndarray, bound: float) -> np.ndarray:
+    """The best of some ways to make the split units whole, each improved; the first gives each its largest part."""
+    draw, best = np.random.default_rng(0), None
+    split = np.flatnonzero((part > HAIR).sum(1) > 1)
+    ends = part[split].clip(0).cumsum(1)
+    for n in range(STARTS):
+        who = part.argmax(1)
+        if n:
+            who[split] = (draw.random((len(split), 1)) * ends[:, -1:] >= ends).sum(1)
+        who = improved(deal, who, have, PENALTY)
+        best = who if best is None else min(best, who, key=lambda one: _judged(deal, one))
+        if not len(split) or (not deal.excess(best).any() and deal.value(best) * (1 - GOOD) <= bound):
+            break
+    return best
 
 
 def _exact(deal: Deal) -> tuple[np.ndarray | None, float]:
     """Whole units by branch and bound on all pairs, and what it proves nothing to be cheaper than."""
-    cost, once, loads, rooms, top, (unit, manager) = _rows(deal, np.isfinite(deal.cost))
-    n = len(cost) - deal.room.size  # rooms are kept here
-    aim = deal.aim.ravel()
+    program = _program(deal, np.isfinite(deal.cost))
+    n = len(program.cost) - deal.room.size  # rooms are kept here
     rows = [
-        LinearConstraint(once[:, :n], 1, 1), LinearConstraint(loads[:, :n], aim, aim),
-        LinearConstraint(rooms[:, :n], -np.inf, deal.room.ravel()),
-    ]  # fmt: skip
-    whole, bounds = np.arange(n) < len(unit), Bounds(0, top[:n])
+        LinearConstraint(program.once[:, :n], 1, 1),
+        LinearConstraint(program.loads[:, :n], program.start, program.start),
+        LinearConstraint(program.rooms[:, :n], -np.inf, deal.room.ravel()),
+    ]
+    unit, manager = program.pairs
+    whole, bounds = np.arange(n) < len(unit), Bounds(program.low[:n], program.high[:n])
     for is_simplified in (True, False):
         options = {"mip_rel_gap": 0.0, "time_limit": SECONDS, "presolve": is_simplified}
-        found = milp(cost[:n], integrality=whole, bounds=bounds, constraints=rows, options=options)
+        found = milp(program.cost[:n], integrality=whole, bounds=bounds, constraints=rows, options=options)
         # A way to deal is known before this is asked: "infeasible" is a fault of simplifying (HiGHS has one).
         if found.status != INFEASIBLE:
             break
@@ -244,5 +304,6 @@ def _exact(deal: Deal) -> tuple[np.ndarray | None, float]:
     who = np.zeros(len(deal.cost), np.int64)
     taken = found.x[: len(unit)] > 0.5
     who[unit[taken]] = manager[taken]
+    bound = found.mip_dual_bound + program.apart
     # The solver's tolerance is a part of its cost.
-    return who, found.mip_dual_bound - 1e-6 * (1 + abs(found.mip_dual_bound))
+    return who, bound - 1e-6 * (1 + abs(bound))

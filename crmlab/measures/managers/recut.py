@@ -215,7 +215,10 @@ def _deal(cost, units, movable, fixed, staff, leaving, weights) -> tuple[Deal, C
                 room.append(np.ones(len(staff)))
                 conditions.append((side, str(kind)))
     step = np.maximum(weights.step * np.abs(mean) / one, 1e-9)
-    deal = Deal(cost, each / one, (mean - base) / one, step, weight, np.column_stack(uses), np.column_stack(room))
+    grain = np.gcd.reduce(each.astype(np.int64), axis=0) / one
+    deal = Deal(
+        cost, each / one, (mean - base) / one, step, weight, np.column_stack(uses), np.column_stack(room), grain
+    )
     return deal, conditions
 
 

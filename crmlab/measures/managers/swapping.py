@@ -25,7 +25,7 @@ def improved(deal, who: np.ndarray, candidates: np.ndarray, penalty: float) -> n
     --------
     >>> from crmlab.measures.managers.dealing import Deal
     >>> two = Deal(np.array([[0.0, 1.0], [0.0, 1.0]]), np.ones((2, 1)), np.ones((2, 1)), np.ones(1) / 4,
-    ...     np.array([4.0]), np.ones((2, 1)), np.full((2, 1), 2.0))
+    ...     np.array([4.0]), np.ones((2, 1)), np.full((2, 1), 2.0), np.ones(1))
     >>> improved(two, np.array([0, 0]), np.ones((2, 2), bool), 100.0).tolist()
     [1, 0]
     """
