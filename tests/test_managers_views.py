@@ -224,7 +224,7 @@ def test_contacts_are_told_beside_what_can_be_made(tables):
 
 def test_a_book_is_dealt_in_a_process_of_its_own_to_others_with_a_reason_each(tables):
     solving = dealing.solver()
-    box = dealing.dealing(tables, solving)
+    box = dealing.dealing(tables, solving, ipywidgets.Dropdown(options=["", RICH, FEW], value=""))
     picker, deal, stop = box.children[0].children
     assert picker.options[0] == ("Manager 3 (left 2025-11)", LEAVER)
     assert dealing.proposed(tables, solving, 0).is_empty()
@@ -245,7 +245,7 @@ def test_a_book_is_dealt_in_a_process_of_its_own_to_others_with_a_reason_each(ta
 
 def test_a_book_that_cannot_be_dealt_is_said_to_be_so(tables):
     solving = dealing.solver()
-    box = dealing.dealing(tables, solving)
+    box = dealing.dealing(tables, solving, ipywidgets.Dropdown(options=["", RICH, FEW], value=""))
     staff = tables.mart.page("receivers").with_columns(n_contacts=pl.lit(0, pl.Int64)).rows(named=True)
     solving.ask({"leaving": LEAVER, "staff": staff}, tables.mart.page("to_deal"), 1, LEAVER)
     solving.wait()

@@ -145,6 +145,11 @@ def sentence(text: str) -> ipywidgets.HTML:
     return ipywidgets.HTML(f'<p class="crmlab-sentence" role="status">{escape(text)}</p>')
 
 
+def reading(text: str) -> str:
+    """The HTML of a sentence beside what it is about."""
+    return f'<p class="crmlab-reading">{text}</p>'
+
+
 def small_table(head: Iterable[str], rows: Iterable[tuple], kinds: str) -> str:
     """A small table as HTML; `kinds` says t for text and n for a number, by column."""
 

@@ -119,6 +119,7 @@ def among(own: pl.DataFrame, others: pl.DataFrame, nothing: str) -> go.Figure:
         return theme.sentence(nothing, 240)
     place = {measure: at for at, measure in enumerate(own["measure"].reverse())}
     known, unknown = own.drop_nulls("lasting"), own.filter(pl.col("lasting").is_null())
+    others = others.join(known.select("measure"), on="measure", maintain_order="left")
     lines = {
         "type": "scatter", "mode": "markers", "x": others["lasting"].to_list(),
         "y": [place[one] for one in others["measure"]], "name": word("managers.a_peer"),

@@ -10,8 +10,9 @@ from crmlab.policy import MEASURES
 from crmlab.policy.scoring import DIGITS, MONEY
 from crmlab.views import theme
 from crmlab.views.book import ALL
-from crmlab.views.managers import draw, say
+from crmlab.views.managers import draw
 from crmlab.views.managers.tables import Tables
+from crmlab.views.parts import reading
 from crmlab.views.widgets import Column
 from crmlab.views.words import word
 
@@ -54,10 +55,10 @@ def total(tables: Tables, manager: str = ALL, clicked: list | None = None) -> st
         return ""
     rule = draw.rule(tables, manager, clicked)
     if rule is None:
-        return say.reading(word("managers.behind_none"))
+        return reading(word("managers.behind_none"))
     found = tables.behind(manager, rule["every"], rule["period"], rule["measure"])
     if not found.height:
-        return say.reading(word("managers.behind_nobody", rule=escape(rule["rule"]), why=_why(tables, rule)))
+        return reading(word("managers.behind_nobody", rule=escape(rule["rule"]), why=_why(tables, rule)))
     digits = tables.mart.minor_digits
     sums = found.select(pl.col("n", "n_events", "value", "base").sum()).row(0, named=True)
     told = {name: _size(rule["measure"], name, one, digits) for name, one in sums.items()}
@@ -65,7 +66,7 @@ def total(tables: Tables, manager: str = ALL, clicked: list | None = None) -> st
     text = word(key, rows=theme.whole(found.height), mean=_mean(rule["measure"], sums, digits), **told)
     if rule["base"] is not None and found["base"].count():
         text += " " + word("managers.behind_base", **told)
-    return say.reading(text)
+    return reading(text)
 
 
 def _why(tables: Tables, rule: dict) -> str:

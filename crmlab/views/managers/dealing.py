@@ -10,6 +10,7 @@ from crmlab.views import theme
 from crmlab.views.managers.tables import Tables
 from crmlab.views.parts import block, choice, small_table
 from crmlab.views.solving import Solving
+from crmlab.views.widgets import follow
 from crmlab.views.words import word
 
 SOLVER = "crmlab.mart.recutting"
@@ -44,9 +45,11 @@ def leavers(tables: Tables) -> list[tuple[str, str]]:
     return [(tables.called(key), key) for *_, key in told]
 
 
-def dealing(tables: Tables, solving: Solving) -> ipywidgets.Box:
-    """The choice of a book, the button that deals it, one that gives up, and how far it is."""
+def dealing(tables: Tables, solving: Solving, chosen: ipywidgets.Dropdown) -> ipywidgets.Box:
+    """The choice of a book, that of the manager chosen at first, a button that deals it, one that gives up, how far."""
     leaver = choice("managers.leaving", leavers(tables))
+    follow(lambda manager: setattr(leaver, "value", manager) if manager in dict(leaver.options).values() else None,
+           manager=chosen)  # fmt: skip
     told = ipywidgets.HTML()
     deal, stop = (ipywidgets.Button(description=word(f"managers.{key}")).add_class("crmlab-button")
                   for key in ("deal", "stop"))  # fmt: skip

@@ -10,8 +10,8 @@ from crmlab.policy.phrases import capital_first
 from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.figures import standing
-from crmlab.views.managers.say import reading
 from crmlab.views.managers.tables import Tables, worth
+from crmlab.views.parts import reading
 from crmlab.views.widgets import Column
 from crmlab.views.words import named, word
 

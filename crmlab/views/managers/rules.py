@@ -12,9 +12,9 @@ from crmlab.measures.managers.whatif import Moved, asks
 from crmlab.policy import ScoreRule
 from crmlab.views import theme
 from crmlab.views.managers.changing import AS_IT_IS, Change, part_of, rule_of, with_change
-from crmlab.views.managers.say import pay, reading
+from crmlab.views.managers.say import pay
 from crmlab.views.managers.tables import Tables
-from crmlab.views.parts import block, choice, small_table
+from crmlab.views.parts import block, choice, reading, small_table
 from crmlab.views.words import named, word
 
 PARTS = range(0, 205, 5)  # per cent of what a rule gives today

@@ -10,7 +10,7 @@ from crmlab.views import theme
 from crmlab.views.book import ALL
 from crmlab.views.managers import draw
 from crmlab.views.managers.tables import VERDICTS, Tables
-from crmlab.views.parts import small_table
+from crmlab.views.parts import reading, small_table
 from crmlab.views.words import named, word
 
 FIRST = 5  # names in a sentence
@@ -112,7 +112,8 @@ def contacts(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
         rows.select(pl.col("n_overdue", "n_needed").sum()).row(0, named=True),
     )
     counts = sums | {"n": rows.height, "over": rows.filter(pl.col("n_over") > 0).height}
-    text = word("managers.due_told", **{name: theme.whole(value) for name, value in counts.items()})
+    of = "managers.due_told" if rows.height > 1 else "managers.due_one"
+    text = word(of, **{name: theme.whole(value) for name, value in counts.items()})
     if unknown:
         text += " " + word("managers.no_capacity", n=theme.whole(unknown))
     if rows.height > draw.MOST_ROWS:
@@ -136,11 +137,6 @@ def findings(tables: Tables, branch: str = ALL, manager: str = ALL) -> str:
 def pay(tables: Tables, minor: int, signed: bool = False) -> str:
     """Pay to the unit: it is somebody's."""
     return f"{tables.mart.base_currency} {theme.full(minor / 10**tables.mart.minor_digits, signed=signed)}"
-
-
-def reading(text: str) -> str:
-    """A sentence beside what it is about."""
-    return f'<p class="crmlab-reading">{text}</p>'
 
 
 def _verdicts(tables: Tables, measure: str | None, branch: str) -> str:

@@ -100,7 +100,7 @@ def _leaving(shown: Shown, sight: Sight) -> list[ipywidgets.Widget]:
     loads = shown.said(partial(_loads, solving), sight, solved=solving)
     found = shown.said(say.findings, sight, **whose), shown.rows("findings", sight, shown.reader.open, **whose)
     return [
-        shown.titled("recut", dealing.dealing(shown.tables, solving), loads, proposed),
+        shown.titled("recut", dealing.dealing(shown.tables, solving, shown.chosen["manager"]), loads, proposed),
         shown.titled("findings", *found),
     ]
 

@@ -225,6 +225,8 @@ EN = {
     "managers.no_duty": "No contact is due.",
     "managers.due_told": "<b>{n_overdue}</b> customers are overdue for a contact. {n_needed} contacts are still to be "
     "made this month; of {n} managers {over} have more to make than they can.",
+    "managers.due_one": "<b>{n_overdue}</b> customers are overdue for a contact. {n_needed} contacts are still to be "
+    "made this month.",
     "managers.no_capacity": "Of {n} it is not known how many they can make.",
     "managers.first_rows": "The figure shows the {n} with most of it.",
     "managers.n_made": "Made this month",
