@@ -1,6 +1,6 @@
 """The money of each manager, period by period, by the days they maintained it; and what of it was there before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,6 @@ NO_COMPONENT = ["customer_id", "month", "line", "manager_id", "points"]
 KEYS = {
     "customer_id": pl.Int32, "line": pl.String, "manager_id": pl.String, "period": pl.Date, "is_retail": pl.Boolean,
 }  # fmt: skip
-NOBODY, UNSEEN = 2**32 - 1, 2**32 - 2  # numbers that no manager has
 AMOUNTS = {
     "manager_id": pl.String, "period": pl.Date, "measure": pl.String, "value": pl.Int64, "base": pl.Int64,
 }  # fmt: skip
@@ -75,7 +74,7 @@ def book_of(
     period: str,
     also: pl.Series | None = None,
 ) -> Book:
-    """The books summed by period, in one pass over the months and one over those who changed hands.
+    """The books summed by period, in one pass over who kept whom and one over the months.
 
     Parameters
     ----------
@@ -99,66 +98,40 @@ def book_of(
         sources.append(contribution.select(*NO_COMPONENT[:-1], amount))
     months = books.select("month").unique().sort("month").collect(engine="streaming")
     within = months.filter(last_day(pl.col("month"), period).is_in(whole["period"].implode()))["month"]
-    keepers, parts = _Keepers(retail), []
+    changed = _changed([source.filter(pl.col("month").is_in(within.implode())) for source in sources])
+    is_retail = _among(retail)
+    is_held = _among(changed if also is None else pl.concat([changed, also.cast(changed.dtype)]))
+    sums, cells = [], []
     for month in within:
         for source in sources:
-            rows = source.filter(pl.col("month") == month).collect()
-            sums = _summed(rows, keepers.are_retail(rows["customer_id"]), period)
-            keepers.see(rows, sums["manager_id"])
-            parts.append(sums)
-    changed = pl.concat([keepers.changed(), *([also.cast(pl.Int32)] if also is not None else [])]).unique()
-    some = changed.alias("customer_id").to_frame().lazy()
-    cells = []
-    for source in sources:
-        rows = source.join(some, on="customer_id", how="semi").filter(pl.col("month").is_in(within.implode()))
-        of = rows.with_columns(period=last_day(pl.col("month"), period)).drop("month").collect(engine="streaming")
-        cells.append(of.with_columns(is_retail=keepers.are_retail(of["customer_id"])))
+            rows = source.filter(pl.col("month") == month).with_columns(period=last_day(pl.col("month"), period))
+            rows = rows.drop("month").collect()
+            customer = rows["customer_id"]
+            rows = rows.with_columns(is_retail=is_retail(customer))
+            sums.append(_summed(rows))
+            cells.append(rows.filter(is_held(customer)))
     handed = _wide(cells, [*CELL, "is_retail"], ["kept_days"])
-    return Book(whole, _wide(parts, WHOSE), handed, contribution is not None)
+    return Book(whole, _wide(sums, WHOSE), handed, contribution is not None)
 
 
-class _Keepers:
-    """Who kept each customer first, and whether anybody else ever did; customers are numbers from 0 on."""
-
-    def __init__(self, retail: pl.Series):
-        self._retail = np.zeros((retail.max() or 0) + 1, bool)
-        self._retail[retail.to_numpy()] = True
-        self._first, self._changed = np.zeros(0, np.uint32), np.zeros(0, bool)
-        self._managers = pl.Series(dtype=pl.String)
-
-    def see(self, rows: pl.DataFrame, managers: pl.Series) -> None:
-        """Take note of who keeps whom in some rows of these managers."""
-        if rows.is_empty():
-            return
-        # A manager's number is the same in every month, or changes of hands would be missed and others made up.
-        self._managers = pl.concat([self._managers, managers.drop_nulls()]).unique(maintain_order=True)
-        customer = rows["customer_id"].to_numpy()
-        more = int(customer.max()) + 1 - len(self._first)
-        if more > 0:
-            self._first = np.concatenate([self._first, np.full(more, UNSEEN, np.uint32)])
-            self._changed = np.concatenate([self._changed, np.zeros(more, bool)])
-        number = rows["manager_id"].cast(pl.Enum(self._managers)).to_physical().cast(pl.UInt32)
-        number = number.fill_null(NOBODY).to_numpy()
-        unseen = self._first[customer] == UNSEEN
-        self._first[customer[unseen]] = number[unseen]
-        self._changed[customer[self._first[customer] != number]] = True
-
-    def changed(self) -> pl.Series:
-        """The customers whom more than one kept."""
-        return pl.Series(np.flatnonzero(self._changed), dtype=pl.Int32)
-
-    def are_retail(self, customer: pl.Series) -> pl.Series:
-        """Whether each customer is a person."""
-        number = customer.to_numpy()
-        known = np.minimum(number, len(self._retail) - 1)
-        return pl.Series("is_retail", self._retail[known] & (number < len(self._retail)))
+def _changed(sources: list[pl.LazyFrame]) -> pl.Series:
+    """The customers whom more than one kept."""
+    kept = pl.concat([source.select("customer_id", "manager_id") for source in sources]).unique()
+    changed = kept.group_by("customer_id").len().filter(pl.col("len") > 1).select("customer_id")
+    return changed.collect(engine="streaming")["customer_id"]
 
 
-def _summed(rows: pl.DataFrame, is_retail: pl.Series, period: str) -> pl.DataFrame:
+def _among(some: pl.Series) -> Callable[[pl.Series], pl.Series]:
+    """Whether customers are among some. They are numbers from 0 on, so each is looked up at its place."""
+    is_one = np.zeros((some.max() or 0) + 2, bool)  # the last place is that of all who come later
+    is_one[some.to_numpy()] = True
+    return lambda customer: pl.Series(is_one[np.minimum(customer.to_numpy(), len(is_one) - 1)])
+
+
+def _summed(rows: pl.DataFrame) -> pl.DataFrame:
     """One month by manager."""
-    known = [name for name in SUMS if name in rows.columns]
-    sums = rows.with_columns(is_retail).group_by("manager_id", "month", "line", "is_retail").agg(pl.col(known).sum())
-    return sums.with_columns(period=last_day(pl.col("month"), period)).drop("month")
+    sums = rows.lazy().group_by(WHOSE).agg(pl.col(name).sum() for name in SUMS if name in rows.columns)
+    return sums.collect(engine="streaming")
 
 
 def _wide(parts: list[pl.DataFrame], key: list[str], more: Sequence[str] = ()) -> pl.DataFrame:
