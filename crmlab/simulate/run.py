@@ -44,8 +44,7 @@ USUAL = Managing()
 class Future(NamedTuple):
     """From a month on, counted from 0, a bank lives another life: one a number.
 
-    What many of them have in common is what was to be expected. From month 0 on, the same customers open other accounts
-    and are dealt to the same managers anew.
+    What many of them come to on average is what was to be expected.
     """
 
     month: int
@@ -136,15 +135,14 @@ def _simulate(
     future: Future | None,
 ) -> None:
     world.ledger.start(world.month)
-    if future and future.month == 0:
-        _live_on(world, future)
     opening.first_accounts(world)
     lending.first_states(world)
     world.staff.first_books(world)
     for month in world.calendar:
         progress("simulate", world.block * len(world.calendar) + month.index, files.n_blocks * len(world.calendar))
-        if future and 0 < month.index == future.month:
-            _live_on(world, future)
+        if future and month.index == future.month:
+            streams = np.random.SeedSequence([future.life, 7, world.block]).spawn(3)
+            world.rng, world.prospects, world.tastes = map(np.random.default_rng, streams)
         _month(world, month)
         entries, reverses = bankside.reversals(world, world.ledger.gathered())
         rows = book.transactions(files, world, entries, reverses)
@@ -164,12 +162,6 @@ def _simulate(
         files.write(table, rows, world.block)
     if dirt.share:
         files.write("truth/dirt", dirt.truth(), world.block)
-
-
-def _live_on(world: World, future: Future) -> None:
-    """Other random numbers from here on."""
-    streams = np.random.SeedSequence([future.life, 7, world.block]).spawn(3)
-    world.rng, world.prospects, world.tastes = map(np.random.default_rng, streams)
 
 
 def _month(world: World, month: Month) -> None:
