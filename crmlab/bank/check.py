@@ -7,6 +7,7 @@ import polars as pl
 from crmlab.bank import findings
 from crmlab.bank.read import Bank
 from crmlab.bank.report import told
+from crmlab.bank.unmet import unmet
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Report:
         account_no, month, closing of accounts below zero whose product does not allow it, the first month of each.
     deviations
         quarter, currency, line, closing, average, deviation_share: closing of the quarter against the month's average.
+    unmet
+        Sentences: where the rules for managers and the bank's tables do not meet.
     """
 
     bank: Bank
@@ -45,6 +48,7 @@ class Report:
     overlaps: pl.DataFrame
     overdrafts: pl.DataFrame
     deviations: pl.DataFrame
+    unmet: list[str]
 
     @property
     def is_reconciled(self) -> bool:
@@ -98,4 +102,5 @@ def check(bank: Bank, facts: pl.LazyFrame) -> Report:
         overlaps=findings.overlaps(bank),
         overdrafts=findings.overdrafts(bank, facts),
         deviations=findings.deviations(bank, facts),
+        unmet=unmet(bank),
     )

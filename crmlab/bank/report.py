@@ -19,8 +19,9 @@ LATE = 31  # days after which one asks whether transactions are missing
 
 def told(report: "Report") -> str:
     """The whole report, the verdict last."""
-    parts = [_covered, _totals, _rejects, _balances, _anchors, _facts, _quarters, _verdict]
-    return "\n\n".join("\n".join(part(report)) for part in parts)
+    parts = [_covered, _totals, _rejects, _balances, _anchors, _facts, _staff, _quarters, _verdict]
+    blocks = ["\n".join(part(report)) for part in parts]
+    return "\n\n".join(block for block in blocks if block)
 
 
 def _covered(report: "Report") -> Iterator[str]:
@@ -137,6 +138,12 @@ def _facts(report: "Report") -> Iterator[str]:
         row = rows.row(0, named=True)
         first = f" (first: {row['account_no']}, {_money(report, row['closing'], row['currency'])} on {row['month']})"
     yield f"  accounts overdrawn at a month's end without leave: {rows.height:,}{first}"
+
+
+def _staff(report: "Report") -> Iterator[str]:
+    if report.unmet:
+        yield "Managers and the rules for them"
+        yield from (f"  {sentence}" for sentence in report.unmet)
 
 
 def _quarters(report: "Report") -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from crmlab.bank.read import Bank
+from crmlab.bank.unmet import unmet
 from crmlab.errors import InputError
 from crmlab.mart import behind, fairness
 from crmlab.mart.people import Paths
@@ -75,7 +76,7 @@ def tables(known: Known, folder: Path, progress: Progress) -> tuple[dict[str, pl
         made["target_audit"], why = audited(made["assessed"])
         without |= {"target_audit": why} if why else {}
     progress("managers", 1, 1)
-    told = {"without": without, "from_on": str(since), "to_on": str(until)}
+    told = {"unmet": unmet(bank), "without": without, "from_on": str(since), "to_on": str(until)}
     return made, rules | told
 
 

@@ -1,6 +1,7 @@
 """Whom a customer belongs to, who must speak with whom how often, and what points are paid."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from crmlab.policy.scoring import POINT_DIGITS, Scorecard, bounds, points_of, texts
 from crmlab.policy.source import MILLION, Path, Source, named_once, row_of
@@ -122,6 +123,12 @@ def pay(source: Source, cards: tuple[Scorecard, ...], base_digits: int) -> tuple
     names = tuple(card.name for card in cards)
     found = tuple(_plan(source, ("pay", n), names, base_digits) for n in range(len(source.value("pay"))))
     named_once(source, ("pay",), [plan.name for plan in found], "plans")
+    for n, plan in enumerate(found):
+        earlier = {card for before in found[:n] for card in before.scorecards or names}
+        if earlier >= set(plan.scorecards or names):
+            raise source.error(("pay", n), f"gives {plan.name} no card that a plan before it leaves; take one out.")
+    if found and (without := [name for name in names if not any(name in (plan.scorecards or names) for plan in found)]):
+        raise source.error(("pay",), f"leaves {without[0]} without a plan; write one, if only of nothing.")
     return found
 
 
@@ -137,6 +144,8 @@ def _plan(source: Source, here: Path, names: tuple[str, ...], digits: int) -> Pa
     lower = points_of(source, (*here, "from"))
     if "bands" in given and (lower is not None or money["base"] is not None):
         raise source.error(here, f"give {name} bands, which say from where on and how much; leave from and base out.")
+    if money["most"] is not None and money["most"] < (money["base"] or 0):
+        raise source.error((*here, "most"), f"of {name} is below its base; write it higher.")
     return PayPlan(
         name=name,
         scorecards=cards,
@@ -150,4 +159,9 @@ def _plan(source: Source, here: Path, names: tuple[str, ...], digits: int) -> Pa
 
 def _bands(source: Source, path: Path, digits: int) -> tuple[tuple[int, int], ...]:
     pairs = bounds(source, path, "bands", POINT_DIGITS)
-    return tuple((lower, source.minor(*path, n, 1, digits=digits)) for n, (lower, _) in enumerate(pairs))
+    found = tuple((lower, source.minor(*path, n, 1, digits=digits)) for n, (lower, _) in enumerate(pairs))
+    for n, (below, above) in enumerate(pairwise(found), 1):
+        if above[1] < below[1]:
+            more, less = (source.value(*path, place, 1) for place in (n - 1, n))
+            raise source.error((*path, n), f"pays {less} after {more}; let more points pay no less.")
+    return found

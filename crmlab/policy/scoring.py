@@ -109,6 +109,14 @@ def scorecards(source: Source, base_digits: int) -> tuple[Scorecard, ...]:
     """The rules ``[[scorecards]]``, in the order in which they are tried; money in minor units."""
     found = tuple(_card(source, ("scorecards", n), base_digits) for n in range(len(source.value("scorecards"))))
     named_once(source, ("scorecards",), [card.name for card in found], "scorecards")
+    for n, card in enumerate(found):
+        for before in found[:n]:
+            if all(_covers(getattr(before, key), getattr(card, key)) for key in ("grades", "peer_groups", "years")):
+                raise source.error(
+                    ("scorecards", n),
+                    f"have {before.name} before {card.name}, which fits all whom that is for; a "
+                    "manager has one card a period. Write the narrower one first, or take one out.",
+                )
     return found
 
 
@@ -158,6 +166,11 @@ def bounds(source: Source, path: Path, kind: str, digits: int) -> tuple[tuple[in
 def points_of(source: Source, path: Path) -> int | None:
     """Points in thousandths, where there are some at this path."""
     return None if source.value(*path) is None else source.scaled(*path, digits=POINT_DIGITS)
+
+
+def _covers(wide: tuple, narrow: tuple) -> bool:
+    """Whether what is allowed holds all of something else; nothing named stands for all."""
+    return not wide or (bool(narrow) and set(wide) >= set(narrow))
 
 
 def texts(source: Source, path: Path) -> tuple[str, ...]:
