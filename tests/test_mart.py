@@ -539,7 +539,7 @@ def broken(mart: Path, case: str) -> None:
         case "manifest of something else":
             manifest.write_text("[1, 2]", "utf-8")
         case "another format":
-            manifest.write_text(text.replace('"format": 5', '"format": 6'), "utf-8")
+            manifest.write_text(text.replace('"format": 6', '"format": 7'), "utf-8")
 
 
 UNUSABLE = {
@@ -551,7 +551,7 @@ UNUSABLE = {
     "torn manifest": "cannot be read. Build it again",
     "empty manifest": "cannot be read. Build it again",
     "manifest of something else": "cannot be read. Build it again",
-    "another format": "is of format 6, this crmlab reads format 5. Build it again",
+    "another format": "is of format 7, this crmlab reads format 6. Build it again",
 }
 
 
