@@ -1,16 +1,15 @@
-"""The page `managers` without a browser: what it lists, draws, says, and what moves when a rule does."""
+"""The page `managers` without a browser: what it lists, draws and says, and what its controls do."""
+
+from datetime import date
 
 import ipywidgets
 import polars as pl
 import pytest
 
 from crmlab.mart import snapshot
-from crmlab.measures.managers import whatif
 from crmlab.measures.managers.bridging import BARS
 from crmlab.policy import load
-from crmlab.views import theme
-from crmlab.views.managers import controls, dealing, draw, listed, rules, say
-from crmlab.views.managers.changing import Change, changed, with_change, with_targets
+from crmlab.views.managers import controls, dealing, draw, listed, peers, say
 from crmlab.views.managers.tables import Tables
 from crmlab.views.pages import managers
 from crmlab.views.parts import Reader
@@ -18,9 +17,6 @@ from crmlab.views.sight import Sight
 from crmlab.views.widgets import download
 from crmlab.views.words import WORDS, word
 from tests.managers_mart import FEW, LEAVER, POOR, RICH, WHY, written
-
-RULES = [Change("Managers", "Deposits", 150), Change("Managers", "Net new money", asked=80),
-         Change("Managers", "Complaints", 200), Change("Associates", "Contacts on schedule", 0)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +90,88 @@ def test_differences_are_those_of_the_table(tables, measure):
     assert rows["lower"] < rows["lasting"] < rows["away"]
 
 
+def test_peers_have_the_grade_and_the_group_of_the_manager_and_are_named(tables):
+    staff = tables.staff()
+    own = staff.filter(pl.col("manager_id") == RICH).row(0, named=True)
+    found = peers.whom(tables, RICH)
+    alike = staff.filter(grade=own["grade"], peer_group="small")["manager_id"].to_list()
+    assert len(found.others) >= peers.LEAST
+    assert sorted([*found.others, RICH]) == sorted(alike)
+    told = peers.said(tables, RICH)
+    assert (
+        f"compared with {len(found.others)} others, of the grade {own['grade']} in branches of the group small" in told
+    )
+    assert all(tables.manager(one) in told for one in found.others)
+    assert "<b>Clearly above</b>: Retention" in told
+    assert peers.said(tables) == ""  # the figure says to choose somebody
+
+
+def test_where_few_are_alike_the_circle_is_drawn_wider(tables):
+    few = Tables(tables.mart)
+    grades = pl.when(pl.col("manager_id").is_in([RICH, POOR])).then(pl.lit("senior")).otherwise("grade").alias("grade")
+    few.staff = lambda: tables.staff().with_columns(grades)
+    found = peers.whom(few, RICH)
+    assert len(found.others) == 11
+    assert found.alike == "branches of the group small, of any grade"
+
+
+def test_a_manager_stands_among_peers_in_every_measure_with_an_interval(tables):
+    figure = peers.figure(tables, RICH)
+    others, own = figure.data
+    assert len(own.x) == 2
+    assert set(others.customdata) == set(peers.whom(tables, RICH).others) - {FEW}
+    reach = max(abs(x) + max(own.error_x.array[i], own.error_x.arrayminus[i]) for i, x in enumerate(own.x))
+    assert reach <= 1 + 1e-9
+    assert max(map(abs, others.x)) <= 1
+    rows = peers.by_measure(tables, RICH)
+    assert rows["measure"].to_list() == tables.measures()
+    assert rows["ratio_told"].is_null().to_list() == [False, True]  # of a net amount a ratio says nothing
+    few = peers.figure(tables, FEW)
+    assert all("too few to say: 4 customers can be compared" in note.text for note in few.layout.annotations)
+
+
+def test_who_stands_out_is_named_and_every_dot_says_what_was_done_and_expected(tables):
+    figure = draw.funnel(tables, "retention", manager=FEW)
+    assert {note.text for note in figure.layout.annotations} == {
+        "Manager 0",
+        "Manager 1",
+        "Manager 5",
+        "<b>Manager 2</b>",
+    }
+    texts = [text for trace in figure.data if trace.hovertext for text in trace.hovertext]
+    assert len(texts) == 24
+    assert all("where such a book does 95.0 %" in text for text in texts)
+    row = tables.differences("retention").filter(manager_id=RICH).row(0, named=True)
+    assert f"{row['observed'] / row['n'] * 100:.1f} % of cases" in row["text"]
+    assert f"{row['observed'] / row['expected']:.2f} times as much" in row["text"]
+
+
+def test_beside_a_bridge_stand_the_branches_and_then_the_managers_of_one(tables):
+    bank, branch = draw.apart(tables), draw.apart(tables, manager=RICH)
+    assert sorted(bank.data[-1].customdata) == ["B1", "B2"]
+    assert set(branch.data[-1].customdata) == {None, *(f"M{i:03}" for i in range(0, 24, 2))}
+    assert sum(bank.data[-1].x) == pytest.approx(sum(sum(draw.apart(tables, one).data[-1].x) for one in ("B1", "B2")))
+    handed = next(trace for trace in branch.data if trace.name == "Handed over")
+    assert handed.x[list(handed.customdata).index(RICH)] == 50_000_000
+    chosen = controls.chosen(tables)
+    controls.show_apart(chosen, "B2")
+    controls.show_apart(chosen, POOR)
+    assert [one.value for one in chosen.values()] == ["B2", POOR, "retention"]
+
+
+def test_who_has_left_is_marked_and_who_left_long_ago_comes_last(tables):
+    offered = [label for label, _ in controls.chosen(tables)["manager"].options]
+    assert "Manager 3 (left 2025-11)" in offered[:-1]
+    gone = Tables(tables.mart)
+    gone.left = {LEAVER: date(2024, 5, 2)}
+    assert [label for label, _ in controls.chosen(gone)["manager"].options][-1] == "Manager 3 (left 2024-05)"
+    assert "<b>23</b> managers, 1 more have left" in say.count(tables)
+    assert LEAVER not in set(gone.staff()["manager_id"])
+
+
 def test_a_manager_is_drawn_among_their_peers_and_many_by_their_two_ends(tables):
     rows = tables.differences("retention")
-    assert set(draw.peers_of(tables, rows, RICH)["peer_group"]) == {"small"}
+    assert set(draw.peers_of(tables, rows, RICH)["manager_id"]) == {RICH, *peers.whom(tables, RICH).others}
     assert draw.peers_of(tables, rows, "").height == 24
     many = pl.DataFrame({"lasting": range(100)})
     assert draw.ends(many)["lasting"].to_list() == [*range(99, 79, -1), *range(19, -1, -1)]
@@ -128,85 +203,6 @@ def test_a_click_on_a_rule_shows_its_numbers(tables):
     assert row["sentence"].split("→")[0].strip() in told
     assert f"{row['n_events']} / {row['n']}" in told
     assert "Deposits" not in told
-
-
-def test_rules_that_do_not_change_move_nobody(tables):
-    found = tables.if_so(())
-    assert found.people.is_empty()
-    assert found.pay_before == found.pay_after == tables.before()["pay"].sum()
-    assert "Move a control" in rules.told(tables, ())
-    for card, rule, *_ in RULES:
-        assert with_change((), Change(card, rule)) == ()
-
-
-def test_points_that_nobody_has_moved_are_those_of_the_mart(tables):
-    last = tables.page("totals").filter(pl.col("period") == pl.col("period").max())
-    both = last.join(tables.before(), on="manager_id", suffix="_again")
-    assert both.height == 24
-    assert both.select((pl.col("points") == pl.col("points_again")).all()).item()
-    assert both.select((pl.col("pay") == pl.col("pay_again")).all()).item()
-
-
-@pytest.mark.parametrize("changes", [*([one] for one in RULES), RULES], ids=str)
-def test_who_moves_is_scored_by_a_changed_card_and_pay_adds_up(tables, changes):
-    changes = tuple(changes)
-    found = tables.if_so(changes)
-    moved = found.people.filter(pl.col("points_change") != 0)
-    of_card = tables.before().filter(pl.col("card").is_in([one.card for one in changes]))["manager_id"]
-    assert moved.height > 0
-    assert set(moved["manager_id"]) <= set(of_card)
-    assert found.pay_after - found.pay_before == found.people["pay_change"].sum()
-    told = rules.told(tables, changes)
-    assert f"<b>{found.people.height} of 24 managers move</b>" in told
-    assert theme.full(found.pay_after / 100) in told
-    rows = listed.movers(tables, changes)
-    assert rows.height == found.people.height
-    assert rows["amount_pay_change"].sum() == found.pay_after - found.pay_before
-
-
-def test_everybody_stands_on_one_line_before_and_after_and_who_crosses_one_is_named(tables):
-    changes = (Change("Managers", "Integrity", 0), Change("Managers", "Contacts on schedule", 200, 60))
-    found = tables.if_so(changes)
-    rows = rules.lines(tables, found)
-    assert rows["n_before"].sum() == rows["n_after"].sum() == 24
-    assert rows["line"].to_list() == ["elite", "model", "lifeline", "danger", None]
-    after = whatif.outcome(
-        *with_targets(tables.scored_by("Managers"), changed(card_of(tables), changes), changes), tables.plans
-    )
-    others = tables.before().filter(pl.col("card") != "Managers")
-    for line, n_after in rows.select("line", "n_after").iter_rows():
-        assert n_after == after["line"].eq_missing(line).sum() + others["line"].eq_missing(line).sum()
-    crossed = found.people.filter(pl.col("line_before").ne_missing(pl.col("line_after")))
-    assert crossed.height == rows["n_rose"].sum() + rows["n_fell"].sum() > 0
-    assert f"<b>{rows['n_rose'].sum()}</b> rise: Manager" in rules.told(tables, changes)
-
-
-def test_weights_add_up_to_a_hundred_whatever_the_controls_say(tables):
-    card = card_of(tables)
-    for part in (0, 55, 200):
-        made = changed(card, [Change("Managers", "Deposits", part), Change("Managers", "Retention", 110)])
-        weights = {rule.name: rule.weight for rule in made.rules if rule.weight is not None}
-        assert sum(weights.values()) == 100_000
-        assert (weights["Deposits"], weights["Retention"]) == (15_000 * part // 100, 11_000)
-    assert changed(card, []) == card
-
-
-def test_weights_that_cannot_be_made_up_for_are_said_and_move_nobody(tables):
-    names = [rule.name for rule in card_of(tables).rules if rule.weight is not None]
-    changes = tuple(Change("Managers", name, 200) for name in names)
-    assert "add up to 200" in rules.told(tables, changes)
-    assert listed.movers(tables, changes).is_empty()
-
-
-@pytest.mark.parametrize(
-    "rule", ["Retention", "Net new money", "Quarter-end money", "Overdue loans", "Identified in time"]
-)
-def test_more_can_be_asked_for_by_every_rule_that_has_something_to_ask_more_of(tables, rule):
-    lower, higher = (tables.if_so((Change("Managers", rule, asked=one),)).people for one in (60, 140))
-    assert lower.height + higher.height > 0
-    sign = -1 if rule in ("Quarter-end money", "Overdue loans") else 1  # what is taken away is counted from later on
-    assert all(change * sign >= 0 for change in lower["points_change"])
-    assert all(change * sign <= 0 for change in higher["points_change"])
 
 
 def test_contacts_are_told_beside_what_can_be_made(tables):
@@ -271,7 +267,18 @@ def test_where_nothing_can_be_told_it_is_said_why_and_the_page_stands(untold):
         rows = made(untold, None) if name == "peers" else made(untold)
         assert rows.is_empty()
         assert {one.name for one in columns} <= set(rows.columns)
-    see_all(managers.page(untold.mart))
+    told = managers.page(untold.mart).children
+    assert len(told) == 2  # its title, and one sentence instead of seven empty parts
+    assert WHY in told[1].value
+
+
+def test_a_part_that_cannot_be_told_leaves_the_others(tmp_path, caplog):
+    folder = written(tmp_path / "mart")
+    for name in ("fairness", "totals", "scores", "assessed", "to_deal", "receivers"):
+        [path] = folder.glob(f"snapshots/*/pages/{name}.arrow")
+        pl.DataFrame().write_ipc(path, compat_level=pl.CompatLevel.oldest())
+    see_all(managers.page(snapshot.open(folder)))
+    assert caplog.records == []
 
 
 def test_every_figure_draws_and_each_says_when_it_has_nothing(tables, untold):
@@ -295,36 +302,6 @@ def test_all_of_the_page_is_made_and_its_controls_follow_each_other(mart):
     branch, manager, _ = filters.children[:3]
     branch.value = "B1"
     assert POOR not in [value for _, value in manager.options]
-
-
-def test_changes_stand_together_until_they_are_undone(tables):
-    wanted = rules.Wanted()
-    box = rules.controls(tables, wanted)
-    (card, rule, part, asked), changes = box.children[0].children, box.children[1]
-    assert (card.value, rule.value) == ("Managers", "Deposits")  # most are scored by it
-    assert changes.children == ()
-    part.value = 150
-    rule.value = "Complaints"
-    assert (part.value, part.description, asked.disabled) == (100, "Points for each", True)
-    part.value = 200
-    card.value = "Associates"
-    assert (rule.value, part.value) == ("Contribution", 100)
-    asked.value = 110
-    assert [one.description for one in changes.children[1:]] == [
-        "Managers, Deposits: weight 22.5 ×", "Managers, Complaints: points for each 4 ×",
-        "Associates, Contribution: what is asked for 110 % of today ×", "Undo all",
-    ]  # fmt: skip
-    card.value = "Managers"
-    assert (rule.value, part.value) == ("Deposits", 150)
-    changes.children[1].click()
-    assert part.value == 100
-    assert [one.rule for one in wanted.value] == ["Complaints", "Contribution"]
-    changes.children[-1].click()
-    assert wanted.value == changes.children == ()
-
-
-def card_of(tables: Tables):
-    return next(one for one in tables.cards if one.name == "Managers")
 
 
 def test_a_manager_who_is_not_offered_is_not_chosen(tables):

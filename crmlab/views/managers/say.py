@@ -172,7 +172,7 @@ def _audited(tables: Tables, measure: str | None) -> str:
     rows = tables.mart.page("target_audit")
     if not rows.height:
         return tables.without.get("target_audit", "")
-    own = rows.filter(pl.col("measure") == measure)
+    own = rows.filter(pl.col("measure") == (measure or ""))
     row = (own if own.height else rows).row(0, named=True)
     return f"{word('managers.audited', measure=named('measure', row['measure']))} {escape(row['told'])}"
 

@@ -44,6 +44,12 @@ class Tables:
         found = self.mart.page(name)
         return scope(found, **chosen) if found.width else found
 
+    def none_told(self) -> str | None:
+        """Why nothing at all can be told of managers, where that is so."""
+        if any(self.mart.page(name).height for name in ("fairness", "totals", "book_bridges", "duties")):
+            return None
+        return next(iter(self.without.values()), word("managers.none_here"))
+
     def branch(self, branch_id: str | None) -> str:
         """A branch by its name."""
         return self.branches.get(branch_id, branch_id or "")

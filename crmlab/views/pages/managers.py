@@ -19,11 +19,14 @@ from crmlab.views.words import word
 def page(mart: Mart, reader: Reader | None = None) -> ipywidgets.Box:
     """The page; a customer of its lists is opened for the `reader` by a click, a manager is chosen by one."""
     tables = Tables(mart)
-    shown = Shown(tables, reader or Reader(), controls.chosen(tables))
     title = ipywidgets.HTML(f"<h1>{word('managers.title')}</h1><p>{word('managers.decides')}</p>")
+    title.add_class("crmlab-title")
+    if why := tables.none_told():
+        return block("crmlab-page", title, sentence(why))
+    shown = Shown(tables, reader or Reader(), controls.chosen(tables))
     return block(
         "crmlab-page",
-        title.add_class("crmlab-title"),
+        title,
         block("crmlab-filters", *shown.chosen.values(), live(partial(say.count, tables), **shown.of("branch"))),
         later(720, partial(_fair, shown), is_seen=True),
         later(820, partial(_peers, shown)),
