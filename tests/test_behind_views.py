@@ -51,9 +51,7 @@ def test_what_did_not_count_comes_first(tables):
 def test_what_was_handed_over_says_when_and_for_how_much_of_the_days_it_counts(tables):
     _, click = clicked(tables, "contribution", RICH)
     rows = behind.rows(tables, RICH, click)
-    assert rows.select("credit", "how_theirs").sort("credit").rows() == [
-        (17.4, f"handed in on {HANDED}"), (100.0, None)
-    ]  # fmt: skip
+    assert rows.select("credit", "how_theirs").rows() == [(17.4, f"handed in on {HANDED}"), (100.0, None)]
     assert "In the period before, moved with handovers" in behind.total(tables, RICH, click)
     content, _ = download(rows, "csv", 2)
     assert content.decode("utf-8-sig").startswith("Customer,Name,Day,Counted,Of,Amount,Of the amount,Period before,")

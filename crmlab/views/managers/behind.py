@@ -26,7 +26,7 @@ HOW = ("handed in", "handed out", "answered for")
 
 
 def rows(tables: Tables, manager: str = ALL, clicked: list | None = None) -> pl.DataFrame:
-    """The rows behind the rule that was clicked: what did not count first, else the largest first."""
+    """The rows behind the rule that was clicked: what did not count, what was handed over, then the largest first."""
     rule = draw.rule(tables, manager, clicked)
     if rule is None:
         return pl.DataFrame(schema=dict.fromkeys((one.name for one in COLUMNS), pl.String))
@@ -43,10 +43,9 @@ def rows(tables: Tables, manager: str = ALL, clicked: list | None = None) -> pl.
         how_theirs=pl.when(is_moved).then(how),
         amount_before="base",
     )
-    largest = pl.coalesce("n_counted", "amount_counted")
-    return made.sort("missed", largest, "customer_no", descending=[False, True, False], nulls_last=True).select(
-        one.name for one in COLUMNS
-    )
+    order = ["missed", ~is_moved, pl.coalesce("n_counted", "amount_counted"), "customer_no"]
+    found = made.sort(order, descending=[False, False, True, False], nulls_last=True)
+    return found.select(one.name for one in COLUMNS)
 
 
 def total(tables: Tables, manager: str = ALL, clicked: list | None = None) -> str:
