@@ -9,7 +9,7 @@ from crmlab.measures.managers.recut import Recut
 MANAGERS, BRANCHES = 40, 5
 
 
-def books(n: int, own: int = 200) -> tuple[pl.DataFrame, pl.DataFrame]:
+def held(n: int, own: int = 200) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A book of so many customers beside those of the others, households across them; and the managers."""
     rng = np.random.default_rng(1)
     sizes = rng.poisson(own, MANAGERS)
@@ -39,9 +39,9 @@ def recut(given: tuple[pl.DataFrame, pl.DataFrame]) -> Recut:
     return proposal(*given, f"M{MANAGERS}")
 
 
-def small_books(n: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def all_held(n: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """So many customers in all, of whom one manager in 41 leaves a book as large as the others'."""
-    return books(n // (MANAGERS + 1), n // (MANAGERS + 1))
+    return held(n // (MANAGERS + 1), n // (MANAGERS + 1))
 
 
 def wider_recut(given: tuple[pl.DataFrame, pl.DataFrame]) -> Recut:

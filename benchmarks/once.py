@@ -2,7 +2,8 @@
 
 `python -m benchmarks.once CASE [REPEATS [CUSTOMERS]]`; with a number of customers it is a case of `worth`, on the book
 of that size, or of `segments`, or of `survive` on so many spells or, for `leaving`, customers,
-or of `campaigns` on so many pairs, or of `next_best`, `rules` or `handover` on so many customers.
+or of `campaigns` on so many pairs, or of `next_best`, `rules` or `handover` on so many customers, or of `whatif` on so
+many managers.
 """
 
 import json
@@ -15,12 +16,12 @@ from importlib import import_module
 from pathlib import Path
 
 TMP = Path(__file__).with_name("tmp")
-ROOMS = ("rules", "campaigns", "next_best", "handover", "segments", "survive")
+ROOMS = ("rules", "campaigns", "next_best", "handover", "whatif", "segments", "survive")
 MADE = {
     "leaving": "landmarks",
     "settled": "pairs", "sketched": "last",
     "scored_offers": "asked", "fitted_offers": "history", "tried_offers": "history",
-    "recut": "books", "wider_recut": "small_books",
+    "recut": "held", "wider_recut": "all_held", "answered": "scored",
     "found_rules": "rows", "mlxtend_rules": "wide", "mlxtend_rules_of_rows": "rows",
 }  # fmt: skip
 
