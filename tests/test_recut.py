@@ -41,11 +41,14 @@ def weighed(**changes: float) -> Weights:
 def pair(row: dict, to: str, rows: list[dict], branch: dict[str, str], weights: Weights) -> float:
     """What one customer with one manager costs; M1 is the one who leaves."""
     now, others = row["manager_id"], [o for o in rows if o["manager_id"] != "M1" and o is not row]
-    tied = {o["manager_id"] for o in others if row["household_id"] and o["household_id"] == row["household_id"]}
-    like = to == now or any(o["manager_id"] == to and o["kind"] == row["kind"] for o in others)
+    ties = [key for key in ("household_id", "group_id") if row.get(key)]
+    tied = {o["manager_id"] for o in others if any(o[key] == row[key] for key in ties)}
+    of_kind = [o for o in others if o["manager_id"] == to and o["kind"] == row["kind"]]
+    of_industry = [o for o in of_kind if row.get("industry") in (None, o.get("industry"))]
+    unfit = 0 if to == now or of_industry else 0.5 if of_kind else 1
     return (
         weights.other_branch * (row["branch_id"] != branch[to])
-        + weights.fit * (not like)
+        + weights.fit * unfit
         + weights.tie * (bool(tied) and to not in tied)
         + weights.taken * (now != "M1" and to != now)
     )
@@ -119,8 +122,9 @@ def books(draw):
             "customer_id": range(n), "manager_id": ["M1", *of("M1", "M1", "M2", "M3", "M4")[1:]],
             "branch_id": of("B1", "B2"), "kind": of("retail", "corporate"), "contribution": of(0, 10, 70, 300),
             "contacts": of(0, 4, 12), "household_id": of(None, None, "H1", "H2"),
+            "group_id": of(None, None, "G1"), "industry": of(None, "trade", "farming"),
         },
-        schema_overrides={"household_id": pl.String},
+        schema_overrides={"household_id": pl.String, "group_id": pl.String, "industry": pl.String},
     )  # fmt: skip
     managers = pl.DataFrame(
         {
@@ -130,8 +134,10 @@ def books(draw):
         },
         schema_overrides={"most": pl.Int64},
     )  # fmt: skip
+    costs = {name: draw(st.sampled_from([0.0, 0.5, 2.0])) for name in ("other_branch", "fit", "tie", "taken")}
     tolerance = draw(st.sampled_from([0.0, 0.1, 1.0]))
-    return customers, managers, weighed(tolerance=tolerance, candidates=draw(st.integers(1, 3))), draw(st.booleans())
+    weights = weighed(tolerance=tolerance, candidates=draw(st.integers(1, 3)), step=draw(st.sampled_from([0.05, 0.3])))
+    return customers, managers, replace(weights, **draw(st.sampled_from([{}, costs]))), draw(st.booleans())
 
 
 @settings(max_examples=80, deadline=None)
@@ -153,6 +159,7 @@ def test_a_small_recut_is_the_cheapest_of_all_of_them(book):
     assert keeps(after, rows, managers.to_dicts(), weights, wider)
     assert set(customers.filter(manager_id="M1")["customer_id"]) <= set(found.lines["customer_id"])
     assert found.lines["is_taken"].any() <= wider
+    assert found.lines["reason"].str.contains("load .* of the mean.*[.]$").all()
     loads = found.loads
     assert loads["n_after"].sum() == len(customers)
     assert (loads["n_before"] + loads["n_received"] - loads["n_given"]).equals(loads["n_after"], check_names=False)

@@ -50,6 +50,7 @@ def _managing(policy: Policy) -> list[str]:
         "who handed over.",
         f"A customer of whom two branches claim more than the whole is theirs who {TWO_BRANCHES[rule.two_branches]}.",
         f"Where shares add up to more than one, {SHARES_OVER_ONE[rule.shares_over_one]}.",
+        "On days on which nobody is assigned, a customer is the branch's.",
         f"A new card counts with a monthly average balance of at least {minor(policy, rule.effective_card)}.",
         *(
             f"Contacts made by the grade {joined(of, 'or')} are those of {by}."
