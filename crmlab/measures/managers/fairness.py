@@ -46,9 +46,10 @@ def assessment(
         `by` and manager_id; counts, observed, expected, observed_to_expected and error as of `managers.expectation`;
         watch_lower, watch_upper (95 %), limit_lower, limit_upper (99.8 %: between which `observed` is nothing unusual
         among these managers); effect and effect_error (standard deviations of a customer), between (what managers
-        ordinarily differ); long_run with lower and upper (what such a period would bring in the long run, shrunk to
-        expected, 95 % over managers: Morris 1983; same unit as observed); rank with rank_lower and rank_upper (by what
-        is added a customer; 1 is the most, which is not the best of complaints); score, p, false_discovery_rate;
+        ordinarily differ); long_run with lower and upper (what such a period would bring in the long run with customers
+        like these, which is not what these very customers will bring again; shrunk to expected, 95 % over managers:
+        Morris 1983; same unit as observed); rank with rank_lower and rank_upper (by what is added a customer; 1 is the
+        most, which is not the best of complaints); score, p, false_discovery_rate;
         verdict (Enum), is_watch and why nothing can be said ("" else). Null where it cannot be told.
 
     Notes
