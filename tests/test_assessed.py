@@ -301,6 +301,30 @@ def test_leads_count_once_it_is_known_how_they_ended():
     assert of(table, "contact_to_sale", "value", "why")[1] == ("M2", 3, None, "There is nothing to judge.")
 
 
+def test_what_was_spent_without_a_win_is_said():
+    lead = {"lead_id": ["L1"], "customer_id": [1], "manager_id": ["M1"], "contacted_on": [D(2023, 12, 21)],
+            "responded_on": None, "offered_on": None, "opened_on": None, "lost_on": None, "cost": [5_000]}  # fmt: skip
+    dates = dict.fromkeys(("responded_on", "offered_on", "opened_on", "lost_on"), pl.Date)
+    table = managers.assessed(bank(leads=pl.DataFrame(lead, schema_overrides=dates)), "month")
+    found = of(table.filter(pl.col("period") == MONTHS[2]), "cost_per_win", "value", "n", "n_events", "why")
+    assert found == [
+        ("M1", 3, None, 0, 5_000, "Nothing was won for what was spent."),
+        ("M2", 3, None, None, None, "There is nothing to judge."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("why", "closed_on", "m1"),
+    [("request", D(2024, 3, 20), (250_000, 400)), ("deceased", D(2024, 3, 20), (None, None)),
+     ("deceased", D(2024, 8, 20), (250_000, 400))],
+)  # fmt: skip
+def test_money_that_matured_for_heirs_is_nobodys_loss(why, closed_on, m1):
+    accounts = [opened(n) for n in (1, 3, 4)] + [opened(2, end=closed_on, why=why)]
+    table = managers.assessed(bank(**COUNTS["maturity_retention"], accounts=pl.DataFrame(accounts, ACCOUNT)), "month")
+    found = of(table.filter(pl.col("period") == MONTHS[2]), "maturity_retention", "value", "n")
+    assert found == [("M1", 3, *m1), ("M2", 3, 1_000_000, 300)]
+
+
 def test_contacts_on_schedule_are_those_the_duties_ask_for():
     spoken = [
         *(on(1, D(2024, month, 5), outcome="reached") for month in (1, 2, 3)),

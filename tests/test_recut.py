@@ -341,7 +341,7 @@ def test_bad_input_is_named(given, says):
 
 
 def test_a_book_of_300_is_proven_within_one_percent():
-    found = handover.recut(handover.books(300))
+    found = handover.recut(handover.held(300))
     assert found.gap < 0.01
     assert found.pairs["dearer"] >= -1e-6
     assert found.pairs["n_most"] <= 30
@@ -354,6 +354,6 @@ def test_a_book_of_300_is_proven_within_one_percent():
 
 @pytest.mark.slow
 def test_a_book_of_2000_over_40_managers_is_proven():
-    found = handover.recut(handover.books(2_000))
+    found = handover.recut(handover.held(2_000))
     assert found.gap < 0.0015
     assert found.lines["customer_id"].n_unique() == 2_000

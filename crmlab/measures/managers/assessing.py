@@ -192,6 +192,8 @@ def _filled(rows: pl.DataFrame, known: Known, book: Book) -> pl.DataFrame:
     reason = (
         pl.when(told)
         .then(None)
+        .when((pl.col("measure") == "cost_per_win") & (pl.col("n_events") > 0))
+        .then(pl.lit("Nothing was won for what was spent."))
         .when(named.is_not_null())
         .then(named)
         .when(no_before)

@@ -116,8 +116,22 @@ def _stayed(known: Known, span: Span) -> pl.DataFrame:
 
 def _matured(known: Known, span: Span) -> pl.DataFrame:
     seen = known.maturities.filter(pl.col("retained").is_not_null(), pl.col("amount") > 0)
+    # What the heirs took did not leave us: nobody could have kept it.
+    until = pl.col("matures_on") + timedelta(days=known.policy.churn.maturity_days)
+    died = _died(known).join(seen.select("customer_id", "matures_on"), on="customer_id").filter(pl.col("on") <= until)
+    seen = seen.join(died, on=["customer_id", "matures_on"], how="anti")
     whose = answering(known.keeping, _within(seen, "matures_on", span), "matures_on", known.policy.managing)
     return _row(whose, "maturity_retention", pl.col("amount"), pl.col("retained"), "matures_on")
+
+
+def _died(known: Known) -> pl.DataFrame:
+    """Customers who died or were merged, and when their last account was closed for it: customer_id, on."""
+    ends = (
+        known.accounts.sort("closed_on")
+        .group_by("customer_id")
+        .agg(pl.col("close_reason").last(), on=pl.col("closed_on").last(), is_open=pl.col("closed_on").is_null().any())
+    )
+    return ends.filter(~pl.col("is_open"), pl.col("close_reason").is_in(DIED)).select("customer_id", "on")
 
 
 def _products(known: Known, span: Span) -> pl.DataFrame:

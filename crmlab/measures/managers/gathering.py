@@ -140,7 +140,7 @@ def _accounts(bank: Bank) -> pl.DataFrame:
     accounts = bank.table("accounts").select(columns).with_columns(pl.col("close_reason").cast(pl.String))
     joint = (
         bank.table("holders")
-        .filter(pl.col("role").cast(pl.String) != "user")
+        .filter(pl.col("role").cast(pl.String) != "user", pl.col("share") > 0)  # as the panel counts them
         .select("account_id", "customer_id")
         .join(accounts.drop("customer_id"), on="account_id")
     )
