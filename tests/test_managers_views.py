@@ -159,6 +159,13 @@ def test_beside_a_bridge_stand_the_branches_and_then_the_managers_of_one(tables)
     assert [one.value for one in chosen.values()] == ["B2", POOR, "retention"]
 
 
+def test_a_long_name_is_cut_beside_a_row_and_no_name_is_markup(tables):
+    named = Tables(tables.mart)
+    named.managers = tables.managers | {RICH: "Manager <i>of</i> " + "many words " * 6}
+    shown = draw.apart(named, manager=RICH).layout.yaxis.ticktext
+    assert "<b>Manager &lt;i&gt;of&lt;/i&gt; many wo…</b>" in shown
+
+
 def test_who_has_left_is_marked_and_who_left_long_ago_comes_last(tables):
     offered = [label for label, _ in controls.chosen(tables)["manager"].options]
     assert "Manager 3 (left 2025-11)" in offered[:-1]

@@ -1,5 +1,6 @@
 """Managers among each other: how far each is from what their book would do, and what of it will last."""
 
+from html import escape
 from textwrap import wrap
 
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ HEIGHT = 430
 ROW, ROOM, HEAD = 22, 70, 30  # pixels of a row, of what stands around them, of a legend above few rows
 HANDED = "#b39ddb"
 FLAGGED, MOST_NAMES = ("clearly above", "clearly below", "watch"), 10
+LETTERS = 26  # of a name beside a row
 LEAST_ROWS = 5  # that a figure has room for, or a single bar fills it
 COLOURS = {
     "clearly above": theme.UP, "clearly below": theme.DOWN, "watch": "#8c6bb1", "as expected": theme.INK,
@@ -81,7 +83,7 @@ def lasting(frame: pl.DataFrame, chosen: str, axis: str, percent: bool, nothing:
     if not frame.height:
         return theme.sentence(nothing, 240)
     rows = frame.reverse()
-    names = [f"<b>{name}</b>" if key == chosen else name for key, name in rows.select("manager_id", "manager").rows()]
+    names = _names(rows.select("manager_id", "manager"), chosen)
     dots = {
         "type": "scatter",
         "mode": "markers",
@@ -207,7 +209,7 @@ def contacts(frame: pl.DataFrame, nothing: str) -> go.Figure:
     if not frame.height:
         return theme.sentence(nothing, 240)
     rows = frame.reverse()
-    names = rows["manager"].to_list()
+    names = _names(rows.select("manager_id", "manager"), "")
     place = list(range(rows.height))
     bars = [
         {"type": "bar", "orientation": "h", "y": place, "x": rows[name].to_list(), "name": word(f"managers.{name}"),
@@ -248,7 +250,7 @@ def apart(frame: pl.DataFrame, chosen: str) -> go.Figure:
         The key to be marked; empty: none.
     """
     rows = frame.reverse()
-    names = [f"<b>{name}</b>" if key == chosen else name for key, name in rows.select("key", "name").rows()]
+    names = _names(rows.select("key", "name"), chosen)
     place = list(range(rows.height))
     bars = [
         {"type": "bar", "orientation": "h", "y": place, "x": rows[name].to_list(), "name": word(f"managers.{name}"),
@@ -281,6 +283,12 @@ def apart(frame: pl.DataFrame, chosen: str) -> go.Figure:
         showlegend=True,
         legend={"traceorder": "reversed"},
     )
+
+
+def _names(rows: pl.DataFrame, chosen: str) -> list[str]:
+    """Names as a row has room for them, the one that is chosen in bold."""
+    short = [(key, name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…") for key, name in rows.rows()]
+    return [f"<b>{escape(name)}</b>" if key == chosen else escape(name) for key, name in short]
 
 
 def _room(points: pl.Series) -> list[float]:
