@@ -142,8 +142,8 @@ def reweighted(card: Scorecard, weights: Mapping[str, int]) -> Scorecard:
     )
     if given > FULL or (given < FULL and not others):
         raise InputError(
-            f"The weights given for scorecard {card.name} add up to {given / 1000:g}, and the others cannot make up for "
-            "that to 100. Change fewer of them, or by less."
+            f"The weights given for scorecard {card.name} add up to {given / 1000:g}, and the others cannot make up "
+            "for that to 100. Change fewer of them, or by less."
         )
     shares = dict(zip((one.name for one in others), _split(FULL - given, [one.weight for one in others]), strict=True))
     shares |= weights
