@@ -1,12 +1,14 @@
 """The money of each manager, period by period, by the days they maintained it; and what of it was there before."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from crmlab.measures.given import in_64_bits, named
+from crmlab.panel.ahead import ahead
 from crmlab.panel.exact import half_even
 from crmlab.policy import Policy
 
@@ -101,15 +103,17 @@ def book_of(
     changed = _changed([source.filter(pl.col("month").is_in(within.implode())) for source in sources])
     is_retail = _among(retail)
     is_held = _among(changed if also is None else pl.concat([changed, also.cast(changed.dtype)]))
-    sums, cells = [], []
-    for month in within:
-        for source in sources:
-            rows = source.filter(pl.col("month") == month).with_columns(period=last_day(pl.col("month"), period))
-            rows = rows.drop("month").collect()
-            customer = rows["customer_id"]
-            rows = rows.with_columns(is_retail=is_retail(customer))
-            sums.append(_summed(rows))
-            cells.append(rows.filter(is_held(customer)))
+
+    def read(item: tuple[date, pl.LazyFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        month, source = item
+        rows = source.filter(pl.col("month") == month).with_columns(period=last_day(pl.col("month"), period))
+        rows = rows.drop("month").collect()
+        customer = rows["customer_id"]
+        rows = rows.with_columns(is_retail=is_retail(customer))
+        return _summed(rows), rows.filter(is_held(customer))
+
+    found = list(ahead(read, [(month, source) for month in within for source in sources]))
+    sums, cells = [one for one, _ in found], [one for _, one in found]
     handed = _wide(cells, [*CELL, "is_retail"], ["kept_days"])
     return Book(whole, _wide(sums, WHOSE), handed, contribution is not None)
 
