@@ -63,7 +63,7 @@ class Weights:
     fit: float  # by a manager who has nobody of the kind; half of it, of the kind but not of the industry
     tie: float  # not by whoever looks after others of the household or group
     taken: float  # a customer taken from a manager who stays
-    step: float  # of the mean load: each such step away from it makes one more customer dearer, up to four steps
+    step: float  # of the mean load: each such step away from it makes one more customer dearer by a quarter
     tolerance: float  # of each kind's share in what a manager receives of the book; 1: as it comes
     candidates: int  # managers a customer
 

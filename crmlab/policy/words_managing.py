@@ -72,7 +72,7 @@ def _recut(rule: Weights) -> list[str]:
     share = f"within {_decimal(100 * rule.tolerance)} % of that in the book" if rule.tolerance < 1 else "as it comes"
     return [
         f"Loads end near their mean: {joined(f'{what} count {_decimal(much)}' for what, much in loads.items())}; each "
-        f"{_decimal(100 * rule.step)} % away from it makes one more dearer, up to four of them.",
+        f"{_decimal(100 * rule.step)} % away from it makes one more dearer by a quarter.",
         "A customer costs, in average customers too many: "
         f"{joined(f'{what} {_decimal(much)}' for what, much in costs.items())}.",
         f"A household goes together. Each kind's share in what a manager receives is {share}.",

@@ -10,12 +10,14 @@ from scipy.sparse import coo_array, csr_array, eye_array, hstack, kron, vstack
 from crmlab.errors import InputError
 from crmlab.measures.managers.swapping import improved
 
-# What one more of a load costs, as a part of its weight: little near the mean, all of it from four steps away on.
-SLOPES = np.array([0.125, 0.375, 0.625, 0.875, 1.0])
-KNOTS = np.arange(len(SLOPES))
-REACH = np.append(np.ones(len(SLOPES) - 1), np.inf)  # how many steps long each part is
+# What one more of a load costs, as a part of its weight: a quarter more with each step away from the mean (the cost is
+# the square of the distance, straight between these knots), so that nobody is given the better part of a book.
+KNOTS = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 8.0, 16.0, 32.0, 64.0])  # steps away from the mean
+SLOPES = np.append((KNOTS[:-1] + KNOTS[1:]) / 8, KNOTS[-1] / 4)
+REACH = np.append(np.diff(KNOTS), np.inf)  # how many steps long each part is
 FIRST, MORE = 12, 5  # candidates to begin with, and how many a round may add
-CORE = 1_500  # pairs up to which the whole program is settled
+CORE = 1_500  # pairs up to which the whole program is settled,
+LARGE = 20_000  # and up to which it is where what was rounded is not `GOOD`
 SECONDS = 6.0  # for that; the best found by then is taken, and its gap told
 STARTS = 6  # ways in which units that the program has split are made whole
 GOOD = 1e-3  # a part of the cost: what is proven to be so near the best is not sought to be bettered
@@ -32,7 +34,7 @@ class Deal:
     loads: np.ndarray  # units × loads: what each adds
     aim: np.ndarray  # managers × loads: what would bring each to the mean
     step: np.ndarray  # loads: how far from it the next slope begins
-    weight: np.ndarray  # loads: what one more costs beyond the last step
+    weight: np.ndarray  # loads: what one more costs four steps away from it
     uses: np.ndarray  # units × conditions
     room: np.ndarray  # managers × conditions: uses add up to this at most
     grain: np.ndarray  # loads: what all that can be given is a whole multiple of; 0: of nothing
@@ -101,7 +103,7 @@ def dealt(deal: Deal, most: int) -> Dealt | np.ndarray:
     The program that may split units is solved on the cheapest candidates. All other pairs are then priced with what it
     says loads and rooms are worth, and those that would lower the cost come in, until none would: its cost is a bound
     for all pairs. What was split is rounded in several ways, each improved by moves and swaps, and the best is taken;
-    up to `CORE` pairs the whole program is then settled by branch and bound.
+    up to `CORE` pairs, and up to `LARGE` where that is not `GOOD`, the program is then settled by branch and bound.
 
     Parameters
     ----------
@@ -134,7 +136,8 @@ def dealt(deal: Deal, most: int) -> Dealt | np.ndarray:
     if price[2] > HAIR and (lacking := short(deal)).any():
         return lacking
     who, bound = _rounded(deal, part, have, prices.bound), -np.inf
-    if np.isfinite(deal.cost).sum() <= CORE and not _is_proven(deal, who, prices.bound):
+    n_pairs = np.isfinite(deal.cost).sum()
+    if n_pairs <= LARGE and not _is_proven(deal, who, prices.bound, 0.0 if n_pairs <= CORE else GOOD):
         exact, bound = _exact(deal)
         who = min([one for one in (who, exact) if one is not None], key=lambda one: _judged(deal, one))
     if deal.excess(who).any():
@@ -161,8 +164,8 @@ def _judged(deal: Deal, who: np.ndarray) -> tuple[float, float]:
     return float(deal.excess(who).sum()), deal.value(who)
 
 
-def _is_proven(deal: Deal, who: np.ndarray, bound: float) -> bool:
-    return not deal.excess(who).any() and deal.value(who) <= bound + HAIR
+def _is_proven(deal: Deal, who: np.ndarray, bound: float, gap: float) -> bool:
+    return not deal.excess(who).any() and deal.value(who) * (1 - gap) <= bound + HAIR
 
 
 def _cheapest(deal: Deal, n: int) -> np.ndarray:
@@ -189,7 +192,8 @@ def _better(reduced: np.ndarray, have: np.ndarray) -> np.ndarray:
 
 def _priced(deal: Deal, load: np.ndarray, room: np.ndarray, *_) -> Prices:
     """What any prices prove: each unit at its cheapest manager, loads and rooms at their price (Lagrange's bound)."""
-    load, room = np.clip(load, -deal.weight, deal.weight), np.minimum(room, 0)
+    steepest = SLOPES[-1] * deal.weight
+    load, room = np.clip(load, -steepest, steepest), np.minimum(room, 0)
     reduced = deal.cost - deal.loads @ load.T - deal.uses @ room.T
     at, cost = deal.knots()
     off = (cost + load[..., None] * at).min(-1)  # what being off the mean costs at least at these prices
@@ -219,8 +223,8 @@ def _program(deal: Deal, have: np.ndarray) -> _Program:
     at, worth = deal.knots()
     long = np.diff(at)
     slope = np.where(long > HAIR, np.diff(worth) / np.where(long > HAIR, long, 1.0), 0.0)
-    beyond = np.broadcast_to(deal.weight[:, None], (*deal.aim.shape, 1))
-    # Before the first knot every one less costs all of the weight, after the last every one more.
+    # Before the first knot every one less costs as much as every one more after the last.
+    beyond = np.broadcast_to(SLOPES[-1] * deal.weight[:, None], (*deal.aim.shape, 1))
     slope = np.concatenate([-beyond, slope, beyond], -1).reshape(n_loads, -1)
     nothing, ever = np.zeros((n_loads, 1)), np.full((n_loads, 1), np.inf)
     high = np.hstack([nothing, np.where(long > HAIR, long, 0.0).reshape(n_loads, -1), ever])
@@ -277,7 +281,7 @@ def _rounded(deal: Deal, part: np.ndarray, have: np.ndarray, bound: float) -> np
             who[split] = (draw.random((len(split), 1)) * ends[:, -1:] >= ends).sum(1)
         who = improved(deal, who, have, PENALTY)
         best = who if best is None else min(best, who, key=lambda one: _judged(deal, one))
-        if not len(split) or (not deal.excess(best).any() and deal.value(best) * (1 - GOOD) <= bound):
+        if not len(split) or _is_proven(deal, best, bound, GOOD):
             break
     return best
 

@@ -158,7 +158,7 @@ def proof(found: Dealt, deal: Deal, gap: float) -> tuple[dict[str, float], str]:
     return numbers, (
         f"Of {counted(n, 'pair')} {n_candidates:,} were candidates, at most {numbers['n_most']} a customer or "
         f"household; {omitted}. No re-cut costs less than {found.bound:,.2f}; this one costs {found.value:,.2f}, "
-        f"at most {gap:.2%} of which need not be."
+        f"at most {100 * gap:.2f} % of which need not be."
     )
 
 
