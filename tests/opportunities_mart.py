@@ -165,7 +165,7 @@ def _taking(rng: np.random.Generator) -> dict[str, pl.DataFrame]:
          "ici": 0.002}
         for one in PRODUCTS for way in WAYS
     ]  # fmt: skip
-    sentence = "A list of the likeliest 5 % of pairs held 57%, and 33% by popularity alone: better."
+    sentence = "A list of the likeliest 5 % of pairs held 57 %, and 33 % by popularity alone: better."
     verdicts = {"measure": ["list of pairs"], "is_better": [True], "sentence": [sentence]}
     return {
         "taking_rankings": pl.DataFrame(rankings), "taking_gains": pl.DataFrame(gains),

@@ -192,7 +192,7 @@ def test_a_verdict_says_why_it_cannot_tell(change, says, why):
 
 def test_a_lot_that_was_not_drawn_as_meant_is_not_believed():
     assert verdict(BASE, LATER, control_share=0.2)["verdict"][0] == "better"
-    assert "80 of 400 were held out where 50% were to be" in verdict(BASE, LATER, control_share=0.5)["why"][0]
+    assert "80 of 400 were held out where 50 % were to be" in verdict(BASE, LATER, control_share=0.5)["why"][0]
 
 
 def test_balance_finds_what_differs():

@@ -272,11 +272,11 @@ def test_the_worked_example_of_a_manager():
     whose = fresh(events, POLICY, AS_OF).filter(pl.col("kind") == "inflow_stayed")
     said = (
         f"{whose.height} customers of yours received more than {STAYED.times // 10**6} × their usual month and still "
-        f"hold it; in the last two years {found['rate']:.0%} of such customers took a term product within "
-        f"{found['days']} days, {found['base_rate']:.0%} of the others."
+        f"hold it; in the last two years {100 * found['rate']:.0f} % of such customers took a term product within "
+        f"{found['days']} days, {100 * found['base_rate']:.0f} % of the others."
     )
     assert said == (
-        "42 customers of yours received more than 3 × their usual month and still hold it; in the last two years 11% "
-        "of such customers took a term product within 60 days, 2% of the others."
+        "42 customers of yours received more than 3 × their usual month and still hold it; in the last two years 11 % "
+        "of such customers took a term product within 60 days, 2 % of the others."
     )
     assert found["least"] > 0.03

@@ -302,13 +302,13 @@ def _sentence(found: Verdict, horizon: int) -> str:
     rule = f"“{found.method}”"
     if found.difference is None:
         return f"Of those who left within {horizon} months none took money, so the list cannot be compared with {rule}."
-    points = [f"{100 * one:.1f}" for one in (found.difference, found.lower, found.upper)]
+    points = [f"{100 * one:.1f}".replace("-", "−") for one in (found.difference, found.lower, found.upper)]
     interval = f"{points[0]} points, 95 % interval {points[1]} to {points[2]}"
     if (found.lower, found.upper) == WHOLE:
         interval = f"{points[0]} points, all of them the money of one customer"
     held = (
-        f"With {100 * found.budget:g} % of customers called, the list held {found.share:.0%} of the money that left "
-        f"within {horizon} months, {rule} {found.rule_share:.0%}"
+        f"With {100 * found.budget:g} % of customers called, the list held {100 * found.share:.0f} % of the money that "
+        f"left within {horizon} months, {rule} {100 * found.rule_share:.0f} %"
     )
     if found.is_better is None:
         few = f" Only {found.n_events} left." if found.n_events < LEAST else ""

@@ -248,8 +248,11 @@ def _verdict(parts: list[np.ndarray], whole: np.ndarray, test: _Test, begins: st
     n_takers = len(np.unique(test.customer[whole > 0]))
     shares = [float(part.sum() / whole.sum()) for part in parts]
     is_told = lower is not None and n_takers >= LEAST and not lower <= 0 <= upper
-    points = "" if lower is None else f" ({100 * gap:.1f} points, 95 % interval {100 * lower:.1f} to {100 * upper:.1f})"
-    held = f"{begins} {shares[0]:.0%}, and {shares[1]:.0%} by popularity alone"
+    points = ""
+    if lower is not None:
+        gap_told, *ends = (f"{100 * one:.1f}".replace("-", "−") for one in (gap, lower, upper))
+        points = f" ({gap_told} points, 95 % interval {ends[0]} to {ends[1]})"
+    held = f"{begins} {100 * shares[0]:.0f} %, and {100 * shares[1]:.0f} % by popularity alone"
     few = f" Only {n_takers} took anything." if n_takers < LEAST else ""
     said = ("better" if gap > 0 else "worse") if is_told else "whether that is better cannot be told"
     row = dict(zip(("share", "popularity", "difference", *ENDS), (*shares, gap, lower, upper), strict=True))

@@ -67,7 +67,7 @@ def _tables(tables: dict) -> str:
 
 
 def _share(part: int, of: int) -> str:
-    return f"{part / of:.2%}" if of else "–"
+    return f"{100 * part / of:.2f} %" if of else "–"
 
 
 def _rejects(rejects: list[dict]) -> str:
