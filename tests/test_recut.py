@@ -360,7 +360,7 @@ def test_a_book_of_2000_over_40_managers_is_proven():
 
 
 def test_nobody_far_above_the_mean_is_given_the_better_part_of_a_book():
-    """Of three who could take 30 customers, two of them from the next branch, the one who has most has to take fewest."""
+    """Of three who could take 30 customers the two from the next branch take most, since they have few."""
     has = {"M1": 30, "M2": 40, "M3": 10, "M4": 10}
     branch = {"M1": "B1", "M2": "B1", "M3": "B2", "M4": "B2"}
     rows = [(manager, branch[manager]) for manager, n in has.items() for _ in range(n)]

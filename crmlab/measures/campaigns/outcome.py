@@ -248,7 +248,8 @@ def _unsaid(of: pl.DataFrame, as_of: date, covariates: Sequence[str], control_sh
     if control_share is not None:
         error = np.sqrt(control_share * (1 - control_share) * len(of))
         if abs(n_control - control_share * len(of)) > 3.29 * error + 0.5:  # 3.29: a fair lot goes beyond in 1 of 1,000
-            return f"{n_control} of {len(of)} were held out where {100 * control_share:.0f} % were to be: no fair lot does that"
+            share = f"{100 * control_share:.0f} %"
+            return f"{n_control} of {len(of)} were held out where {share} were to be: no fair lot does that"
     out = balance(of, covariates).filter("is_out") if covariates else ()
     return f"the groups differed before the offer, in {out['covariate'][0]} above all" if len(out) else None
 
