@@ -257,7 +257,7 @@ def test_a_book_that_cannot_be_dealt_is_said_to_be_so(tables):
 
 
 def test_what_is_wrong_with_assignments_is_counted_and_listed(tables):
-    assert "<b>3</b> × gap (3 customers)" in say.findings(tables)
+    assert "<b>3</b> × gap (customers: 3)" in say.findings(tables)
     assert listed.findings(tables)["settled_by"].unique().to_list() == ["On these days the customer is the branch's."]
     assert word("managers.no_findings") in say.findings(tables, manager="M009")
 

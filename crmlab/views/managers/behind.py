@@ -54,7 +54,7 @@ def total(tables: Tables, manager: str = ALL, clicked: list | None = None) -> st
         return ""
     rule = draw.rule(tables, manager, clicked)
     if rule is None:
-        return reading(word("managers.behind_none"))
+        return ""
     found = tables.behind(manager, rule["every"], rule["period"], rule["measure"])
     if not found.height:
         return reading(word("managers.behind_nobody", rule=escape(rule["rule"]), why=_why(tables, rule)))
