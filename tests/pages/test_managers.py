@@ -110,7 +110,7 @@ def test_a_click_goes_through_to_the_trace_and_back(page, tables):
 def test_a_rule_lists_the_customers_behind_it_and_one_of_them_opens(page, tables):
     choose(page)
     part = come_to(page, CARD)
-    part.get_by_text("Click a rule to see which customers stand behind it.").wait_for()
+    part.get_by_text("No rows. Click a rule above to see the customers behind it").wait_for()
     for at in (0, 4):  # the first rule of the card, and one of which customers are counted
         place = draw.points(tables, RICH).data[0].customdata[at]
         rows = behind.rows(tables, RICH, [place])
