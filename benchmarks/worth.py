@@ -57,7 +57,7 @@ def bare_assessed(book: Book) -> None:
     """The same columns of books beside each customer's first manager, grouped by manager, month and line and summed."""
     first = book.bank.table("assignments").group_by("customer_id").agg(pl.col("manager_id").first())
     rows = pl.scan_parquet(book.books).drop("manager_id").join(first, on="customer_id", how="left")
-    sums = pl.col("balance_days", "net_inflow", "flow", "kept_days").sum()
+    sums = pl.col("balance_days", "flow", "kept_days").sum()
     rows.group_by("manager_id", "month", "line").agg(sums).collect(engine="streaming")
 
 

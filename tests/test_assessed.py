@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 import crmlab as crm
 from crmlab.errors import InputError
-from crmlab.measures import managers
+from crmlab.measures import managers, movement
 from crmlab.measures.managers.amounts import SUMS, before, book_of, parted
 from crmlab.policy import MEASURES, Duty, load
 from crmlab.policy.scoring import Scorecard, ScoreRule
@@ -28,7 +28,7 @@ DAYS = {month: month.day for month in MONTHS}
 POLICY = load()
 BOOK = {
     "customer_id": pl.Int32, "month": pl.Date, "line": pl.String, "manager_id": pl.String, "opening": pl.Int64,
-    "flow": pl.Int64, "net_inflow": pl.Int64, "closing": pl.Int64, "balance_days": pl.Int64, "kept_days": pl.Int64,
+    "flow": pl.Int64, "closing": pl.Int64, "balance_days": pl.Int64, "kept_days": pl.Int64,
     "days": pl.Int32, "n_open": pl.Int32,
 }  # fmt: skip
 MILLION = 10**6
@@ -40,7 +40,7 @@ def held(customer: int, month: int, manager: str | None, average: int, days: int
     n = DAYS[end] if days is None else days
     return {
         "customer_id": customer, "month": end, "line": "deposits", "manager_id": manager, "opening": average, "flow": 0,
-        "net_inflow": 0, "closing": average, "balance_days": average * n, "kept_days": MILLION * n, "days": DAYS[end],
+        "closing": average, "balance_days": average * n, "kept_days": MILLION * n, "days": DAYS[end],
         "n_open": 1,
     } | more  # fmt: skip
 
@@ -151,14 +151,26 @@ def test_grades_before_a_promotion_are_not_told():
     ],
 )
 def test_what_leaves_after_a_handover_is_the_loss_of_who_handed_over(left_on, why, m1, m2, money):
-    rows = [
-        row | ({"net_inflow": -600} if row["customer_id"] == 2 and row["month"] == MONTHS[2] else {}) for row in HELD
-    ]
+    rows = [row | ({"flow": -600} if row["customer_id"] == 2 and row["month"] == MONTHS[2] else {}) for row in HELD]
     accounts = [opened(n) for n in (1, 3, 4)] + [opened(2, end=left_on, why=why)]
     table = managers.assessed(bank(books=pl.LazyFrame(rows, BOOK), accounts=pl.DataFrame(accounts, ACCOUNT)), "month")
     stayed = [row[2:] for row in of(table, "retention", "n", "n_events") if row[1] == 3]
     assert stayed == [m1, m2]
     assert {row[0]: row[2] for row in of(table, "net_new_money") if row[1] == 3} == money
+
+
+def test_net_new_money_is_the_bridges_own_bars_but_for_who_answers_for_what_left():
+    left = {"flow": -500, "closing": 0, "n_open": 0}  # of what 2 had when handed over
+    books = pl.DataFrame(
+        [row | (left if (row["customer_id"], row["month"]) == (2, MONTHS[2]) else {}) for row in HELD], BOOK
+    )
+    accounts = [opened(n) for n in (1, 3, 4)] + [opened(2, end=D(2024, 3, 20), why="request")]
+    table = managers.assessed(bank(books=books.lazy(), accounts=pl.DataFrame(accounts, ACCOUNT)), "month")
+    wide = books.filter(pl.col("customer_id") == 2).with_columns(interest=0, valuation=0, fx=0, branch_id=pl.lit("B1"))
+    spans = movement.spans(wide, *MONTHS[1:], ["deposits"]).with_columns(branch_id=pl.lit("B1"))
+    bars = managers.bridge(spans, STAFF).select("manager_id", "lost", "handed_in", "handed_out")
+    assert sorted(bars.rows()) == [("M1", 0, 0, 500), ("M2", 500, 500, 0)]
+    assert of(table, "net_new_money")[2::3] == [("M1", 3, -500, 0), ("M2", 3, 0, 0)]
 
 
 def test_long_after_a_handover_who_received_answers():

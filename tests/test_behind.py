@@ -80,7 +80,7 @@ def test_money_is_told_by_customer_with_what_was_handed_over_on_which_day():
 
 
 def test_what_left_soon_after_a_handover_is_taken_from_one_and_laid_to_the_other():
-    books = [row | ({"net_inflow": -600} if (row["customer_id"], row["month"]) == (2, MARCH) else {}) for row in HELD]
+    books = [row | ({"flow": -600} if (row["customer_id"], row["month"]) == (2, MARCH) else {}) for row in HELD]
     accounts = [opened(n) for n in (1, 3, 4)] + [opened(2, end=D(2024, 3, 20), why="request")]
     known = bank(books=pl.LazyFrame(books, BOOK), accounts=pl.DataFrame(accounts, ACCOUNT))
     assert behind(known, "net_new_money", "why", "on", "value") == [

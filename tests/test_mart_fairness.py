@@ -29,7 +29,7 @@ def days_of(books: list[dict], spells: list[dict], accounts: list[dict], there: 
 STAYS = [opened(1)]
 WITH_M1 = [spell(1, "M1", LONG_AGO)]
 HANDED = [spell(1, "M1", LONG_AGO, JANUARY), spell(1, "M2", D(2024, 2, 1))]
-GONE = held(1, 2, "M1", 500, days=20, net_inflow=-500)
+GONE = held(1, 2, "M1", 500, days=20, flow=-500)
 TAKEN = GONE | {"manager_id": "M2"}
 LOANS = {"line": "loans"}
 
@@ -68,8 +68,8 @@ LOANS = {"line": "loans"}
         ([held(1, n, "M2", 9, **LOANS) for n in (2, 3)], WITH_M1, STAYS, {"M2": (YEAR, 0)}, {"M2": (YEAR, 14)}),
         # shares 60 and 40, also of the days after the leaving
         (
-            [held(1, 2, "M1", 500, days=20, kept_days=12_000_000, net_inflow=-300),
-             held(1, 2, "M2", 500, days=20, kept_days=8_000_000, net_inflow=-200)],
+            [held(1, 2, "M1", 500, days=20, kept_days=12_000_000, flow=-300),
+             held(1, 2, "M2", 500, days=20, kept_days=8_000_000, flow=-200)],
             WITH_M1, [opened(1, end=D(2024, 2, 20), why="request")],
             {"M1": (YEAR * 0.6, -300), "M2": (YEAR * 0.4, -200)}, {"M1": (YEAR * 0.6, 7), "M2": (YEAR * 0.4, 7)},
         ),
@@ -113,7 +113,7 @@ def test_who_was_handed_the_richest_or_the_poorest_is_not_called_out(rich):
         books = pl.concat(
             pl.DataFrame(
                 {"customer_id": range(len(manager)), "line": "deposits", "manager_id": [f"M{one}" for one in manager],
-                 "net_inflow": brought * (month == MARCH), "balance_days": balance * DAYS[month], "month": month,
+                 "flow": brought * (month == MARCH), "balance_days": balance * DAYS[month], "month": month,
                  "days": DAYS[month], "kept_days": DAYS[month] * 10**6},
                 schema_overrides={"customer_id": pl.Int32},
             )
@@ -122,7 +122,7 @@ def test_who_was_handed_the_richest_or_the_poorest_is_not_called_out(rich):
         tenth = pl.Series(balance).rank("ordinal").cast(pl.Int64) * 10 // (len(manager) + 1)
         mix = pl.DataFrame({"customer_id": range(len(manager)), "kind": "retail", "tenth": tenth}, PART)
         known = bank(keeping=pl.DataFrame(schema=SPELL), accounts=pl.DataFrame(schema=ACCOUNT))
-        earned = books.select("customer_id", "month", "line", "manager_id", margin="net_inflow")
+        earned = books.select("customer_id", "month", "line", "manager_id", margin="flow")
         rows = amounts(books, earned, known, sizes(books, known, mix, JANUARY), JANUARY, MARCH).join(
             mix, on="customer_id"
         )

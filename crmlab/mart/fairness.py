@@ -153,7 +153,7 @@ def amounts(
     some = pl.col("customer_id").is_in(sizes["customer_id"].implode())
     ours, parted = books.filter(of_year, some), _parted(gathered, since, until)
     of_aum = pl.col("line").is_in(policy.lines_of("deposits", "investments"))
-    came = ours.filter(of_aum).group_by(WHO).agg(value=pl.col("net_inflow").sum()).collect(engine="streaming")
+    came = ours.filter(of_aum).group_by(WHO).agg(value=pl.col("flow").sum()).collect(engine="streaming")
     aum_days = _laid(_days(ours, of_aum, parted, since, until), parted)
     lines = contribution.filter(of_year, some)
     parts = [one for one in policy.contribution.components if one in lines.collect_schema().names()]

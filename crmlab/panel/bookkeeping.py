@@ -15,18 +15,7 @@ from crmlab.panel.credit import PUBLIC, Credit, credit, credited
 from crmlab.panel.months import monthly_facts
 from crmlab.panel.relationships import Register, by_month, customers_of, days_of, parts_of, register
 
-MONEY = [
-    "opening",
-    "flow",
-    "interest",
-    "valuation",
-    "fx",
-    "handed",
-    "closing",
-    "balance_days",
-    "net_inflow",
-    "kept_days",
-]
+MONEY = ["opening", "flow", "interest", "valuation", "fx", "handed", "closing", "balance_days", "kept_days"]
 KEYS = ["customer_id", "month", "line", "manager_id"]
 
 
@@ -53,9 +42,9 @@ def books(facts: pl.LazyFrame, bank: Bank, role: str = "maintains") -> pl.LazyFr
     pl.LazyFrame
         customer_id, month, line, manager_id (null: branch-public); opening, flow (inflow − outflow + own_transfer +
         fees), interest, valuation, fx, handed (came from other managers less what went to them, on a day inside the
-        month; one on its first day shows between two months), closing, balance_days, net_inflow (of flow, inflow −
-        outflow) in minor units of the base currency; kept_days (days of the accounts times share, in millionths);
-        days (of the month), n_open (accounts open at its end).
+        month; one on its first day shows between two months), closing, balance_days
+        in minor units of the base currency; kept_days (days of the accounts times share, in millionths); days (of the
+        month), n_open (accounts open at its end).
 
     Raises
     ------
@@ -86,12 +75,10 @@ def monthly(bank: Bank) -> Iterator[Month]:
 
 def books_of(parts: pl.DataFrame, month: date, register: Register, credit: Credit, bank: Bank) -> pl.DataFrame:
     """Books of one month from its parts."""
-    split = ["opening", "interest", "valuation", "fx", "closing", "balance_days", "net_inflow", "kept_days"]
+    split = ["opening", "interest", "valuation", "fx", "closing", "balance_days", "kept_days"]
     first, last = pl.col("is_first"), pl.col("is_last")
     own = ["pair", "account_id", "starts_on", "is_first", "is_last", "n_open"]
-    parts = parts.with_columns(
-        net_inflow=pl.col("inflow") - pl.col("outflow"), kept_days=pl.col("days").cast(pl.Int64) * MILLION
-    )
+    parts = parts.with_columns(kept_days=pl.col("days").cast(pl.Int64) * MILLION)
     rows = credited(parts.select(*own, *split), register.pairs, credit, month, split).with_columns(
         # Each column is split for itself; a unit that this leaves open between the managers of an account is flow.
         flow=pl.col("closing") - pl.col("opening") - pl.sum_horizontal("interest", "valuation", "fx"),

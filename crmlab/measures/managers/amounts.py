@@ -13,10 +13,10 @@ from crmlab.panel.exact import half_even
 from crmlab.policy import Policy
 
 PERIODS = {"month": "1mo", "quarter": "1q", "year": "1y"}
-SUMS = ["balance_days", "net_inflow", "flow", "contribution"]
+SUMS = ["balance_days", "flow", "contribution"]
 CELL = ["customer_id", "line", "manager_id", "period"]
 WHOSE = ["manager_id", "period", "line", "is_retail"]
-NEEDED = ["customer_id", "month", "line", "manager_id", "balance_days", "net_inflow", "flow", "kept_days", "days"]
+NEEDED = ["customer_id", "month", "line", "manager_id", "balance_days", "flow", "kept_days", "days"]
 NO_COMPONENT = ["customer_id", "month", "line", "manager_id", "points"]
 KEYS = {
     "customer_id": pl.Int32, "line": pl.String, "manager_id": pl.String, "period": pl.Date, "is_retail": pl.Boolean,
@@ -64,7 +64,7 @@ class Book(NamedTuple):
     """What each manager's customers had, and each customer who had more than one manager (the branch is one)."""
 
     periods: pl.DataFrame  # as `periods` gives them
-    sums: pl.DataFrame  # manager × period × line × is_retail: balance_days, net_inflow, flow, contribution
+    sums: pl.DataFrame  # manager × period × line × is_retail: balance_days, flow, contribution
     handed: pl.DataFrame  # the same by customer, and kept_days
     has_contribution: bool
 
@@ -146,8 +146,8 @@ def _wide(parts: list[pl.DataFrame], key: list[str], more: Sequence[str] = ()) -
     return in_64_bits(rows.group_by(key).agg(pl.col(columns).cast(pl.Int128).sum()).sort(key, nulls_last=True))
 
 
-def passed_on(book: Book, passed: pl.DataFrame) -> Book:
-    """The book with what came in and went out of some customers in a period laid to another manager.
+def passed_on(book: Book, passed: pl.DataFrame, lines: Sequence[str]) -> Book:
+    """The book with what moved in and out of some customers in a period laid to another manager.
 
     Parameters
     ----------
@@ -155,11 +155,14 @@ def passed_on(book: Book, passed: pl.DataFrame) -> Book:
         As `book_of` gives it, these customers held one by one.
     passed
         customer_id, period, from_id (who kept them), manager_id (who answers for them; null: the branch).
+    lines
+        Whose flow it is: those of deposits and investments. What was paid back of a loan is nobody's loss.
     """
     keys = ["customer_id", "period", "manager_id"]
     whose = passed.select("customer_id", "period", manager_id="from_id", to_id="manager_id")
-    gone = book.handed.join(whose, on=keys, nulls_equal=True).select(*CELL, "is_retail", "to_id", "net_inflow")
-    given = gone.with_columns(net_inflow=-pl.col("net_inflow")).drop("to_id")
+    of_lines = book.handed.filter(pl.col("line").is_in(list(lines)))
+    gone = of_lines.join(whose, on=keys, nulls_equal=True).select(*CELL, "is_retail", "to_id", "flow")
+    given = gone.with_columns(-pl.col("flow")).drop("to_id")
     moved = [given, gone.drop("manager_id").rename({"to_id": "manager_id"}).select(given.columns)]
     return book._replace(
         handed=_wide([book.handed, *moved], [*CELL, "is_retail"], ["kept_days"]),
@@ -228,6 +231,12 @@ def amounts(book: Book, policy: Policy) -> pl.DataFrame:
     growth a period earlier, moved likewise. `savings_average` and `new_loans` are of retail customers alone; net new
     loans are what was drawn less what was paid back.
 
+    Net new money is the flow on deposits and investments: moved in less moved out, own transfers to loans included,
+    without interest, valuation and exchange rates. It is what the bars of the bridge (`bridge`) add to that are the
+    manager's own, new customers + net new money − lost, but for two things: what leaves soon after a handover is laid
+    to who handed over (`passed_on`), and what no flow explains of a customer, such as money on an account closed with
+    a balance, the bridge tells as flow.
+
     Returns
     -------
     pl.DataFrame
@@ -269,7 +278,7 @@ def measured(policy: Policy) -> dict[str, tuple[str, pl.Expr, int]]:
     --------
     >>> from crmlab.policy import load
     >>> {name: column for name, (column, *_) in measured(load()).items() if not name.endswith("average")}
-    {'net_new_money': 'net_inflow', 'new_loans': 'flow', 'contribution': 'contribution'}
+    {'net_new_money': 'flow', 'new_loans': 'flow', 'contribution': 'contribution'}
     """
     deposits, loans, investments = (
         pl.col("line").is_in(policy.lines_of(name)) for name in ("deposits", "loans", "investments")
@@ -280,7 +289,7 @@ def measured(policy: Policy) -> dict[str, tuple[str, pl.Expr, int]]:
         "savings_average": ("balance_days", deposits & retail, 1),
         "loans_average": ("balance_days", loans, -1),
         "investments_average": ("balance_days", investments, 1),
-        "net_new_money": ("net_inflow", deposits | investments, 1),
+        "net_new_money": ("flow", deposits | investments, 1),
         "new_loans": ("flow", loans & retail, -1),
         "contribution": ("contribution", pl.lit(True), 1),
     }

@@ -70,17 +70,17 @@ def assessed(known: Known, period: str = "quarter") -> pl.DataFrame:
     Notes
     -----
     Measures by name: *_average, balance-days over days; *_growth, the average (or contribution) less its base;
-    savings_average and new_loans of retail customers alone; net_new_money, inflow − outflow on deposits and
-    investments; new_cards, the change in the number of cards with a monthly average balance of at least
-    ``managing.effective_card``; retention, who was with us when the period began and still is when it ends, those who
-    died or were merged left out; maturity_retention, by amount, of what is known; ebanking_activation, who went online
-    or mobile in the period; n_contacts, contacts made (``not reached`` is none) by whoever made them;
-    contacts_on_schedule, of the whole weeks, months, quarters and years of the duties of managers that ended in the
-    period, those in which as many contacts were made as asked (`on_schedule`);
-    contact_to_sale and cost_per_win, of leads that began ``funnel.settle_days`` before a day of the period, won within
-    as many days; deviation, closing less the average of the last month on deposits and investments; overdue_1 to _4,
-    loans 1–30, 31–60, 61–90 and more days overdue; kyc_in_time and file_completeness are told of the day of the extract
-    alone.
+    savings_average and new_loans of retail customers alone; net_new_money, moved in less moved out on deposits and
+    investments, own transfers to loans included, without interest, valuation and exchange rates; new_cards, the change
+    in the number of open cards with a monthly average balance of at least ``managing.effective_card``; retention, who
+    was with us when the period began and still is when it ends, those who died or were merged left out;
+    maturity_retention, by amount, of what is known; ebanking_activation, who went online or mobile in the period;
+    n_contacts, contacts made (``not reached`` is none) by whoever made them; contacts_on_schedule, of the whole weeks,
+    months, quarters and years of the duties of managers that ended in the period, those in which as many contacts were
+    made as asked (`on_schedule`); contact_to_sale and cost_per_win, of leads that began ``funnel.settle_days`` before a
+    day of the period, won within as many days; deviation, closing less the average of the last month on deposits and
+    investments; overdue_1 to _4, loans 1–30, 31–60, 61–90 and more days overdue; kyc_in_time and file_completeness are
+    told of the day of the extract alone.
     """
     if period not in PERIODS:
         raise InputError(f"There is no period {period}. {near_miss(period, list(PERIODS))}")
@@ -89,13 +89,12 @@ def assessed(known: Known, period: str = "quarter") -> pl.DataFrame:
     book = book_of(known.books, known.contribution, retail, period, lost["customer_id"])
     if book.periods.is_empty():
         raise InputError(f"No {period} is whole: every day of it must be in the books. Choose a shorter one.")
-    book = passed_on(book, _passed(lost, book))
+    of_aum = known.policy.lines_of("deposits", "investments")
+    book = passed_on(book, _passed(lost, book), of_aum)
     money, counts = amounts(book, known.policy), _counted(known, book, period)
     rows = _everybody(known, book).join(pl.concat([money, counts], how="diagonal"), on=KEY, how="left")
-    if known.targets is None:
-        targets = pl.DataFrame(schema=AIMS)
-    else:
-        targets = aims(known.targets, book, known.books, known.policy.lines_of("deposits", "investments"))
+    no_targets = pl.DataFrame(schema=AIMS)
+    targets = no_targets if known.targets is None else aims(known.targets, book, known.books, of_aum)
     rows = _filled(rows, known, book).join(targets, on=KEY, how="left")
     order = pl.col("measure").replace_strict({name: n for n, name in enumerate(MEASURES)}, return_dtype=pl.Int32)
     return rows.sort("manager_id", "period", order).select(list(ASSESSED)).cast(ASSESSED)

@@ -19,7 +19,7 @@ BEHIND = {
     "manager_id": pl.String, "period": pl.Date, "measure": pl.String, "customer_id": pl.Int32, "on": pl.Date,
     "why": pl.String, "share": pl.Int64, "n": pl.Int64, "n_events": pl.Int64, "value": pl.Int64, "base": pl.Int64,
 }  # fmt: skip
-SUMS = ["balance_days", "net_inflow", "flow", "contribution", "kept_days"]
+SUMS = ["balance_days", "flow", "contribution", "kept_days"]
 CELL = ["customer_id", "line"]
 WHOSE = [*CELL, "manager_id"]
 ROW = ["customer_id", "manager_id", "why", "on"]
@@ -130,7 +130,7 @@ def _shares(cells: pl.DataFrame) -> pl.DataFrame:
 def _cells(known: Known, span: Span, lost: pl.DataFrame) -> pl.DataFrame:
     """What each customer had on each line with each manager, and apart from it what another answers for."""
     within = pl.col("month").is_between(span.starts_on, span.ends_on)
-    sources = [known.books.filter(within).select(*WHOSE, "balance_days", "net_inflow", "flow", "kept_days")]
+    sources = [known.books.filter(within).select(*WHOSE, "balance_days", "flow", "kept_days")]
     if known.contribution is not None:
         parts = [name for name in known.contribution.collect_schema().names() if name not in NO_COMPONENT]
         amount = pl.sum_horizontal(parts).cast(pl.Int64).alias("contribution")
@@ -140,10 +140,11 @@ def _cells(known: Known, span: Span, lost: pl.DataFrame) -> pl.DataFrame:
     cells = in_64_bits(rows.collect(engine="streaming")).with_columns(passed_on=pl.lit(None, pl.Date))
     gone = lost.filter(pl.col("on").is_between(span.starts_on, span.ends_on)).rename({"manager_id": "to_id"})
     keys = ["customer_id", "manager_id"]
-    theirs = cells.join(gone.rename({"from_id": "manager_id"}), on=keys, nulls_equal=True)
-    moved = theirs.with_columns(pl.lit(0, pl.Int64).alias(name) for name in SUMS if name != "net_inflow")
-    moved = moved.with_columns(passed_on="on").filter(pl.col("net_inflow") != 0)
-    given, got = moved.with_columns(-pl.col("net_inflow")), moved.with_columns(manager_id="to_id")
+    of_aum = pl.col("line").is_in(known.policy.lines_of("deposits", "investments"))
+    theirs = cells.filter(of_aum).join(gone.rename({"from_id": "manager_id"}), on=keys, nulls_equal=True)
+    moved = theirs.with_columns(pl.lit(0, pl.Int64).alias(name) for name in SUMS if name != "flow")
+    moved = moved.with_columns(passed_on="on").filter(pl.col("flow") != 0)
+    given, got = moved.with_columns(-pl.col("flow")), moved.with_columns(manager_id="to_id")
     return pl.concat([cells, *(part.select(cells.columns) for part in (given, got))])
 
 
