@@ -24,9 +24,11 @@ AIMS = {"manager_id": pl.String, "period": pl.Date, "measure": pl.String, "targe
 def aims(targets: pl.DataFrame, book: Book, books: pl.LazyFrame, lines: tuple[str, ...]) -> pl.DataFrame:
     """The target of each manager, period and measure.
 
-    A target of a longer time counts for a period by its days where it is of something that comes about in a time (half
-    even), and whole where it is of a level or a rate; that of a shorter time counts whole. Of several for the same time
-    the one set last counts, none that was set after the period.
+    A day belongs to the target of the shortest time that covers it, and of several as short to the one set last; none
+    counts that was set after the period. So a longer target counts for the days that no shorter one covers. A target of
+    something that comes about in a time counts for a period by its days in it; rounded (half even) is what its days up
+    to a day make, so that the parts of a time add to the whole. Of a level or a rate the target counts, and whole, that
+    the period's last day belongs to.
 
     Targets of money and counts move with the customers: of a manager's balances on `lines` when the target's time
     began, the part that is with others in the period takes the same part of the target along (half even), so that what
@@ -56,17 +58,11 @@ def aims(targets: pl.DataFrame, book: Book, books: pl.LazyFrame, lines: tuple[st
         pl.col("from_on") <= pl.col("period"),
         pl.col("to_on") >= pl.col("starts_on"),
     )
-    time = ["measure", "manager_id", "from_on", "to_on", "period"]
-    latest = known.sort("set_on").unique(time, keep="last", maintain_order=True)
-    first, last = pl.max_horizontal("from_on", "starts_on"), pl.min_horizontal("to_on", "period")
-    part = half_even(
-        pl.col("target").cast(pl.Int128) * ((last - first).dt.total_days() + 1),
-        ((pl.col("to_on") - pl.col("from_on")).dt.total_days() + 1).cast(pl.Int128),
-    )
     is_over_time = pl.col("measure").is_in(list(OVER_TIME))
-    # Of a level only the target counts that holds at the end.
-    latest = latest.filter(is_over_time | (pl.col("to_on") >= pl.col("period")))
-    own = latest.select(*KEY, "from_on", target=pl.when(is_over_time).then(part).otherwise("target").cast(pl.Int64))
+    of_its_days = _due(pl.col("until")) - _due(pl.col("at"))
+    held = _stretches(known).filter(is_over_time | (pl.col("until") > pl.col("period")))
+    target = pl.when(is_over_time).then(of_its_days).otherwise("target")
+    own = held.group_by(*KEY, "from_on").agg(target.cast(pl.Int64).sum())
     moves = [name for name, unit in MEASURES.items() if unit in (MONEY, COUNT)]
     shifted = own.filter(pl.col("measure").is_in(moves)).join(
         _shifts(own["from_on"].unique().sort().to_list(), book, books, lines), on=["manager_id", "period", "from_on"]
@@ -82,6 +78,29 @@ def aims(targets: pl.DataFrame, book: Book, books: pl.LazyFrame, lines: tuple[st
     ]
     sums = pl.concat(parts).filter(pl.col("manager_id").is_not_null()).group_by(KEY)
     return in_64_bits(sums.agg(pl.col("target").cast(pl.Int128).sum())).sort(KEY)
+
+
+def _due(day: pl.Expr) -> pl.Expr:
+    """How much of a target its days before a day make."""
+    whole = (pl.col("to_on") - pl.col("from_on")).dt.total_days() + 1
+    passed = (day - pl.col("from_on")).dt.total_days()
+    return half_even(pl.col("target").cast(pl.Int128) * passed, whole.cast(pl.Int128))
+
+
+def _stretches(known: pl.DataFrame) -> pl.DataFrame:
+    """The days of each period by the target they belong to: its columns, at (the first day), until (the day after)."""
+    length = pl.col("to_on") - pl.col("from_on")
+    # The shortest first; of those the one set last, of those the one that begins last, then the one that stands last.
+    order = known.with_row_index("row").sort(
+        length, "set_on", "from_on", "row", descending=[False, True, True, True], maintain_order=True
+    )
+    first = pl.max_horizontal("from_on", "starts_on")
+    last = pl.min_horizontal("to_on", "period").dt.offset_by("1d")
+    order = order.with_columns(first=first, last=last, place=pl.int_range(pl.len()))
+    cuts = pl.concat([order.select(*KEY, at=name) for name in ("first", "last")]).unique().sort(*KEY, "at")
+    days = cuts.with_columns(until=pl.col("at").shift(-1).over(KEY)).drop_nulls("until")
+    covered = days.join(order, on=KEY).filter(pl.col("first") <= pl.col("at"), pl.col("last") > pl.col("at"))
+    return covered.sort("place").unique([*KEY, "at"], keep="first", maintain_order=True)
 
 
 def _shifts(starts: list[date], book: Book, books: pl.LazyFrame, lines: tuple[str, ...]) -> pl.DataFrame:
