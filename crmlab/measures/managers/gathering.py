@@ -28,7 +28,7 @@ class Known(NamedTuple):
     contribution: pl.LazyFrame | None = None  # contribution.lines
     channels: pl.LazyFrame | None = None  # customer_id, month, n_online, n_mobile: panel.customers
     maturities: pl.DataFrame | None = None  # panel.maturities
-    cards: pl.DataFrame | None = None  # account_id, customer_id, month, average
+    cards: pl.DataFrame | None = None  # account_id, customer_id, month, average (of those open at its end)
     loans: pl.DataFrame | None = None  # account_id, customer_id, month, owed, overdue_days
     contacts: pl.DataFrame | None = None  # customer_id, manager_id (who made it), on, outcome
     contacts_since: date | None = None  # from when on contacts are known; None: ever
@@ -154,12 +154,17 @@ def _of_lines(bank: Bank, lines: pl.Expr) -> pl.LazyFrame:
 
 
 def _cards(bank: Bank, facts: pl.LazyFrame) -> pl.DataFrame:
-    """The monthly average balance of each card account, in minor units of the base currency, whatever its sign."""
-    of = _of_lines(bank, pl.col("line").cast(pl.String) == "cards").select("account_id", "customer_id", "currency")
-    months = facts.join(of, on="account_id").group_by("account_id", "customer_id", "currency", "month")
-    sums = months.agg(pl.col("balance_days").sum(), pl.col("days").sum().cast(pl.Int64))
-    average = half_even(pl.col("balance_days").abs(), pl.col("days"))
-    rows = sums.with_columns(amount=average, booked_on=pl.min_horizontal("month", pl.lit(bank.as_of)))
+    """The monthly average balance of each card that is open at the month's end, in minor units of the base currency.
+
+    Whatever its sign; over the days of the month within the history, so that a card of a day is one of a day.
+    """
+    of = _of_lines(bank, pl.col("line").cast(pl.String) == "cards")
+    cards = of.select("account_id", "customer_id", "currency", "closed_on")
+    last = pl.min_horizontal("month", pl.lit(bank.as_of))
+    still = facts.join(cards, on="account_id").filter(pl.col("closed_on").is_null() | (pl.col("closed_on") > last))
+    sums = still.group_by("account_id", "customer_id", "currency", "month").agg(pl.col("balance_days").sum())
+    days = (last - pl.max_horizontal(pl.col("month").dt.month_start(), pl.lit(bank.history_from))).dt.total_days() + 1
+    rows = sums.with_columns(amount=half_even(pl.col("balance_days").abs(), days), booked_on=last)
     told = in_base_of_the_day(rows, bank).select("account_id", "customer_id", "month", average="amount")
     return told.sort("account_id", "month").collect(engine="streaming")
 
