@@ -56,6 +56,13 @@ class Shown:
         """Click a bar, square or ribbon where it stands, whatever transparent layers lie over it."""
         self.page.mouse.click(*figure.locator(mark).nth(at).evaluate(AT_REST))
 
+    def come_to(self, part: int) -> Locator:
+        """Read down to a part of the page that is made when it comes into sight."""
+        found = self.page.locator(".crmlab-later").nth(part)
+        found.scroll_into_view_if_needed()
+        self.wait_for("at => document.querySelectorAll('.crmlab-later')[at].children.length > 1", part)
+        return found
+
     def wait_for(self, script: str, argument: object = None) -> None:
         self.page.wait_for_function(script, arg=argument, timeout=15_000)
 
@@ -101,6 +108,12 @@ def mart(request) -> Path:
 @pytest.fixture(scope="session")
 def address(mart, tmp_path_factory) -> Iterator[str]:
     yield from serving(mart, tmp_path_factory.mktemp("log") / "server.log")
+
+
+@pytest.fixture(scope="module")
+def served(folder, tmp_path_factory) -> Iterator[str]:
+    """The address of a server of the module's own mart, its `folder`."""
+    yield from serving(folder, tmp_path_factory.mktemp("log") / "server.log")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from crmlab.views.managers import behind, draw, listed, peers
 from crmlab.views.managers.changing import Change
 from crmlab.views.managers.tables import Tables
 from tests.managers_mart import LEAVER, RICH, written
-from tests.pages.conftest import serving
 
 pytestmark = pytest.mark.browser
 
@@ -26,11 +25,6 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served(folder, tmp_path_factory):
-    yield from serving(folder, tmp_path_factory.mktemp("log") / "server.log")
-
-
-@pytest.fixture(scope="module")
 def tables(folder):
     return Tables(snapshot.open(folder))
 
@@ -38,14 +32,6 @@ def tables(folder):
 @pytest.fixture
 def page(show, served):
     return show("?page=managers", base=served, until=".crmlab-lead .told")
-
-
-def come_to(shown, part: int):
-    """Read down to a part of the page."""
-    found = shown.page.locator(".crmlab-later").nth(part)
-    found.scroll_into_view_if_needed()
-    shown.page.wait_for_function("at => document.querySelectorAll('.crmlab-later')[at].children.length > 1", arg=part)
-    return found
 
 
 def choose(shown, manager: str = "Manager 0") -> None:
@@ -75,7 +61,7 @@ def test_a_measure_draws_the_funnel_again(page):
 
 
 def test_a_row_chooses_a_manager_and_everything_follows(page, tables):
-    part = come_to(page, PEERS)
+    part = page.come_to(PEERS)
     page.wait_for(TOTAL, [PEERS, 24])
     part.locator(f"tr[data-key='{RICH}']").click()
     page.page.get_by_text("Among 23 managers the rank could be anything from").wait_for()
@@ -84,14 +70,14 @@ def test_a_row_chooses_a_manager_and_everything_follows(page, tables):
     page.wait_for(TOTAL, [PEERS, 2])
     part.locator("tr[data-key='net_new_money']").click()
     page.page.get_by_text("Net new money, 24 managers").wait_for()
-    come_to(page, BOOKS)
+    page.come_to(BOOKS)
     page.page.get_by_text("Own: CNY −2.00 m").wait_for()
     page.wait_for(TOTAL, [BOOKS, listed.books(tables).height])
 
 
 def test_a_click_goes_through_to_the_trace_and_back(page, tables):
     choose(page)
-    part = come_to(page, CARD)
+    part = page.come_to(CARD)
     total = tables.page("totals").filter(pl.col("manager_id") == RICH).sort("period")["points"][-1] / 1000
     page.page.get_by_text(f"{total:.1f} points").first.wait_for()
     place = draw.points(tables, RICH).data[0].customdata[0]
@@ -109,7 +95,7 @@ def test_a_click_goes_through_to_the_trace_and_back(page, tables):
 
 def test_a_rule_lists_the_customers_behind_it_and_one_of_them_opens(page, tables):
     choose(page)
-    part = come_to(page, CARD)
+    part = page.come_to(CARD)
     part.get_by_text("No rows. Click a rule above to see the customers behind it").wait_for()
     for at in (0, 4):  # the first rule of the card, and one of which customers are counted
         place = draw.points(tables, RICH).data[0].customdata[at]
@@ -131,7 +117,7 @@ def test_a_rule_lists_the_customers_behind_it_and_one_of_them_opens(page, tables
 
 
 def test_a_control_moves_people_and_pay_at_once(page, tables):
-    part = come_to(page, WHAT_IF)
+    part = page.come_to(WHAT_IF)
     part.get_by_text("Move a control to see who moves.").wait_for()
     page.wait_for(TOTAL, [WHAT_IF, 0])
     slider = part.get_by_role("slider").first
@@ -161,7 +147,7 @@ def test_a_control_moves_people_and_pay_at_once(page, tables):
 
 
 def test_a_bar_beside_a_bridge_chooses_a_branch_and_then_a_manager(page):
-    part = come_to(page, BOOKS)
+    part = page.come_to(BOOKS)
     apart = part.locator(".crmlab-figure").nth(1)
     page.click_mark(apart, ".point")
     page.wait_for("() => document.querySelectorAll('.crmlab-filters select')[0].value !== 'All branches'")
@@ -174,7 +160,7 @@ def test_a_bar_beside_a_bridge_chooses_a_branch_and_then_a_manager(page):
 
 
 def test_what_is_wrong_opens_the_customer_of_whom_it_is(page):
-    part = come_to(page, LEAVING)
+    part = page.come_to(LEAVING)
     part.locator(".crmlab-table").nth(1).locator("tbody tr").first.click()
     page.page.wait_for_url("**page=customer&customer=*")
     page.errors.clear()  # the made-up mart has no sheet of a customer
@@ -182,7 +168,7 @@ def test_what_is_wrong_opens_the_customer_of_whom_it_is(page):
 
 def test_contacts_follow_the_manager_and_a_row_opens_the_customer(page, tables):
     choose(page)
-    part = come_to(page, PLAN)
+    part = page.come_to(PLAN)
     rows = listed.due(tables, manager=RICH)
     page.wait_for(TOTAL, [PLAN, rows.height])
     number = rows["customer_no"][0]
@@ -192,7 +178,7 @@ def test_contacts_follow_the_manager_and_a_row_opens_the_customer(page, tables):
 
 
 def test_a_book_is_dealt_and_downloaded(page, tables):
-    part = come_to(page, LEAVING)
+    part = page.come_to(LEAVING)
     part.get_by_role("button", name="Deal the book").click()
     part.get_by_text("Dealt in").wait_for(timeout=60_000)
     n = tables.mart.page("to_deal").filter(pl.col("manager_id") == LEAVER).height
@@ -210,7 +196,7 @@ def test_a_book_is_dealt_and_downloaded(page, tables):
 def test_everything_below_the_fold_is_drawn_when_it_is_scrolled_to(page):
     choose(page)
     for part in range(PARTS):
-        come_to(page, part)
+        page.come_to(part)
     page.wait_for("n => document.querySelectorAll('.crmlab-figure .main-svg').length >= n", 7)
     labels = page.page.eval_on_selector_all(".crmlab-figure", "all => all.map(one => one.getAttribute('aria-label'))")
     assert len(labels) == len(set(labels)) == 7

@@ -9,7 +9,6 @@ from crmlab.views.opportunities.controls import FREE
 from crmlab.views.opportunities.solving import Solving
 from crmlab.views.opportunities.tables import Tables
 from tests.opportunities_mart import written
-from tests.pages.conftest import serving
 
 pytestmark = pytest.mark.browser
 
@@ -25,11 +24,6 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served(folder, tmp_path_factory):
-    yield from serving(folder, tmp_path_factory.mktemp("log") / "server.log")
-
-
-@pytest.fixture(scope="module")
 def tables(folder):
     return Tables(snapshot.open(folder))
 
@@ -37,12 +31,6 @@ def tables(folder):
 @pytest.fixture
 def page(show, served):
     return show("?page=opportunities", base=served, until=".crmlab-lead .told")
-
-
-def come_to(shown, part: int) -> None:
-    """Read down to a part of the page."""
-    shown.page.locator(".crmlab-later").nth(part).scroll_into_view_if_needed()
-    shown.page.wait_for_function("at => document.querySelectorAll('.crmlab-later')[at].children.length > 1", arg=part)
 
 
 def preview(tables, **moved):
@@ -78,7 +66,7 @@ def test_a_row_opens_the_customer(page, tables):
 
 def test_everything_below_the_fold_is_drawn_when_it_is_scrolled_to(page):
     for part in range(PARTS):
-        come_to(page, part)
+        page.come_to(part)
     page.wait_for("n => document.querySelectorAll('.crmlab-figure .main-svg').length >= n", FIGURES)
     labels = page.page.eval_on_selector_all(".crmlab-figure", "all => all.map(one => one.getAttribute('aria-label'))")
     assert len(labels) == len(set(labels)) == FIGURES
@@ -87,7 +75,7 @@ def test_everything_below_the_fold_is_drawn_when_it_is_scrolled_to(page):
 
 
 def test_limits_that_clash_are_said_by_keyboard_alone(page, tables):
-    come_to(page, 1)
+    page.come_to(1)
     page.wait_for(TOTAL, [1, preview(tables).height])
     sliders = page.page.locator(".crmlab-pickers .is-short [role=slider]")
     sliders.nth(1).press("Home")
@@ -100,7 +88,7 @@ def test_limits_that_clash_are_said_by_keyboard_alone(page, tables):
 
 def test_a_list_is_previewed_settled_and_issued(page, folder, tables):
     """The last of this file: what is issued changes the list."""
-    come_to(page, 1)
+    page.come_to(1)
     page.wait_for(TOTAL, [1, preview(tables).height])
     sliders = page.page.locator(".crmlab-pickers .is-short [role=slider]")
     sliders.nth(1).focus()
@@ -132,7 +120,7 @@ def test_a_list_is_previewed_settled_and_issued(page, folder, tables):
     left = preview(tables, minutes=300, n_lists=1)
     assert not set(left["customer_no"]) & set(made["customer_no"])
     page.wait_for(TOTAL, [1, left.height])
-    come_to(page, 0)
+    page.come_to(0)
     page.wait_for(TOTAL, [0, listed.next_best(tables, 1).height])
-    come_to(page, 5)
+    page.come_to(5)
     page.page.get_by_text("it is read out on 2026-03-31").first.wait_for()

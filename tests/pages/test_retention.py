@@ -7,7 +7,6 @@ from crmlab.mart import ledger, snapshot
 from crmlab.views.retention import behind, draw
 from crmlab.views.retention.listing import SIZE
 from crmlab.views.retention.tables import Tables
-from tests.pages.conftest import serving
 from tests.retention_mart import written
 
 pytestmark = pytest.mark.browser
@@ -23,11 +22,6 @@ PARTS = 6
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return written(tmp_path_factory.mktemp("retention") / "mart", 3000)
-
-
-@pytest.fixture(scope="module")
-def served(folder, tmp_path_factory):
-    yield from serving(folder, tmp_path_factory.mktemp("log") / "server.log")
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +42,8 @@ def calls(tables, capacity: int = 20, **chosen):
 
 def unfolded(shown) -> None:
     """Read down to the end of the page."""
-    for box in range(PARTS):
-        shown.page.locator(".crmlab-later").nth(box).scroll_into_view_if_needed()
-        shown.page.wait_for_function(
-            "at => document.querySelectorAll('.crmlab-later')[at].children.length > 1", arg=box
-        )
+    for part in range(PARTS):
+        shown.come_to(part)
     shown.wait_for("n => document.querySelectorAll('.crmlab-figure').length === n", FIGURES)
 
 

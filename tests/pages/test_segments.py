@@ -37,11 +37,8 @@ def figure(shown, title: str):
 
 def unfolded(shown) -> None:
     """Read down to the end of the page."""
-    for box in range(4):
-        shown.page.locator(".crmlab-later").nth(box).scroll_into_view_if_needed()
-        shown.page.wait_for_function(
-            "at => document.querySelectorAll('.crmlab-later')[at].querySelector('.crmlab-figure')", arg=box
-        )
+    for part in range(4):
+        shown.come_to(part)
     shown.wait_for("n => document.querySelectorAll('.crmlab-figure').length === n", ALL)
 
 
