@@ -297,6 +297,41 @@ def test_a_new_customer_is_theirs_who_brought_them_also_after_they_have_left_the
     assert [row[2] for row in found if row[1] == 3] == [1, 0]
 
 
+def test_who_keeps_nobody_has_rows_of_what_they_did_alone():
+    """M3 brought 3, made a contact, and handed 2, who left soon after, over to M2; M4 did nothing."""
+    spells = [*(one for one in SPELLS if one["customer_id"] != 2), spell(2, "M3", LONG_AGO, D(2024, 2, 29))]
+    spells += [spell(2, "M2", D(2024, 3, 1))]
+    left = {"flow": -500, "closing": 0, "n_open": 0}
+    books = [row | (left if (row["customer_id"], row["month"]) == (2, MONTHS[2]) else {}) for row in HELD]
+    books = [
+        row | ({"manager_id": "M3"} if (row["customer_id"], row["manager_id"]) == (2, "M1") else {}) for row in books
+    ]
+    staff = pl.DataFrame([*STAFF.rows(), *((name, "B1", "small", "associate", None) for name in ("M3", "M4"))],
+                         STAFF.schema, orient="row")  # fmt: skip
+    known_ = bank(
+        books=pl.LazyFrame(books, BOOK), keeping=pl.DataFrame(spells, SPELL), managers=staff,
+        accounts=pl.DataFrame(
+            [*(opened(n) for n in (1, 3, 4)), opened(2, end=D(2024, 3, 20), why="request")], ACCOUNT
+        ),
+        customers=pl.DataFrame([person(n) for n in (1, 2, 4)] + [person(3, since=D(2024, 3, 5))], PERSON),
+        brought=pl.DataFrame([spell(3, "M3", D(2024, 3, 5))], SPELL),
+        contacts=frame(
+            [{"customer_id": 1, "manager_id": "M3", "on": D(2024, 3, 7), "outcome": "reached"}],
+            manager_id=pl.String, on=pl.Date, outcome=pl.String,
+        ),
+    )  # fmt: skip
+    table = managers.assessed(known_, "month")
+    march = table.filter(pl.col("period") == MONTHS[2], pl.col("manager_id") == "M3")
+    assert march.select("measure", "value", "n", "branch_id", "grade").rows() == [
+        ("net_new_money", -500, None, "B1", "associate"), ("new_customers", 1, None, "B1", "associate"),
+        ("n_contacts", 1, None, "B1", "associate"), ("retention", 0, 1, "B1", "associate"),
+    ]  # fmt: skip
+    assert set(table.group_by("manager_id", "period").len()["len"]) == {len(MEASURES), len(march)}
+    assert "M4" not in table["manager_id"]
+    # what they did is in the sum of all
+    assert sum(row[2] for row in of(table, "net_new_money", "value") if row[1] == 3) == -500
+
+
 def test_leads_count_once_it_is_known_how_they_ended():
     days = [D(2023, 12, 10), D(2023, 12, 20), D(2023, 12, 21), D(2024, 1, 5)]
     leads = pl.DataFrame(
@@ -445,7 +480,7 @@ def test_the_table_can_be_scored():
         (
             {"managers": STAFF.head(1)},
             "month",
-            "1 of 2 managers are assigned, but not in the table managers .first: M2",
+            "1 of 2 managers keep or bring customers or are named, but are not in the table managers .first: M2",
         ),
         ({"books": pl.LazyFrame(HELD, BOOK).drop("kept_days")}, "month", "managers.assessed needs a column kept_days"),
         (

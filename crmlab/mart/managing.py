@@ -15,7 +15,7 @@ from crmlab.mart import behind, fairness
 from crmlab.mart.people import Paths
 from crmlab.measures import managers, movement
 from crmlab.measures.managers.amounts import PERIODS
-from crmlab.policy import Scorecard
+from crmlab.policy import MEASURES, Scorecard
 
 YEAR = 12  # months
 MONTH = 30  # days ahead of which due contacts are told
@@ -150,7 +150,9 @@ def _scored(
     parts = []
     for every in sorted({card.period for card in cards}):
         rows = managers.assessed(gathered, every)
-        judged = rows.filter(pl.col("value").count().over("manager_id", "period") > 0)
+        # A card is of a book: who kept nobody has rows of what they did alone.
+        has_book, is_told = pl.len() == len(MEASURES), pl.col("value").count() > 0
+        judged = rows.filter((has_book & is_told).over("manager_id", "period"))
         own = [card for card in cards if card.period == every]
         trace = managers.scores(judged, cards).filter(pl.col("card").is_in([card.name for card in own]))
         scored = judged.join(trace.select("manager_id", "period").unique(), on=["manager_id", "period"], how="semi")

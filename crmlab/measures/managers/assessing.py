@@ -36,10 +36,12 @@ def assessed(known: Known, period: str = "quarter") -> pl.DataFrame:
 
     Answers: what did this manager bring, in the terms in which they are paid?
 
-    Assessed is who maintained a customer on any day of a period of which every day is in the books. Money is credited
-    by day and share, as in the books (`amounts`); what is counted of customers is credited whole to one manager
-    (`counted`). What a customer takes along, leaving within ``managing.protection_days`` after a handover, counts to
-    who handed over: in retention, in what was kept at maturity, and in net new money.
+    Assessed is who maintained a customer on any day of a period of which every day is in the books. Who maintained
+    nobody has rows of those measures alone in which they did something all the same: leads, customers brought, contacts
+    made, a loss they answer for. A scorecard asks for every measure of a book, so it is for the former alone. Money is
+    credited by day and share, as in the books (`amounts`); what is counted of customers is credited whole to one
+    manager (`counted`). What a customer takes along, leaving within ``managing.protection_days`` after a handover,
+    counts to who handed over: in retention, in what was kept at maturity, and in net new money.
 
     `base` is the same measure a period before, moved with handovers: as it would have been, had everybody's customers
     of this period been theirs already. So a handover moves value and base alike. What was won or happened (new
@@ -59,7 +61,7 @@ def assessed(known: Known, period: str = "quarter") -> pl.DataFrame:
         it was then is not told), period (its last day), measure, value (minor units, counts, millionths, thousandths,
         as the measure has it; null where nothing can be told), n and n_events (of rates and means: the value is
         n_events over n; else null), base, target (null: none), why (a value is null); every measure of
-        `policy.MEASURES` for every manager and period, in their order.
+        `policy.MEASURES` for every manager with a book and period, in their order.
 
     Raises
     ------
@@ -90,9 +92,10 @@ def assessed(known: Known, period: str = "quarter") -> pl.DataFrame:
     if book.periods.is_empty():
         raise InputError(f"No {period} is whole: every day of it must be in the books. Choose a shorter one.")
     of_aum = known.policy.lines_of("deposits", "investments")
+    had = book.sums.select("manager_id", "period").drop_nulls().unique()
     book = passed_on(book, _passed(lost, book), of_aum)
-    money, counts = amounts(book, known.policy), _counted(known, book, period)
-    rows = _everybody(known, book).join(pl.concat([money, counts], how="diagonal"), on=KEY, how="left")
+    done = pl.concat([amounts(book, known.policy), _counted(known, book, period)], how="diagonal")
+    rows = _everybody(known, had, done).join(done, on=KEY, how="left")
     no_targets = pl.DataFrame(schema=AIMS)
     targets = no_targets if known.targets is None else aims(known.targets, book, known.books, of_aum)
     rows = _filled(rows, known, book).join(targets, on=KEY, how="left")
@@ -116,21 +119,26 @@ def lost_by_others(known: Known) -> pl.DataFrame:
     return whose.filter(pl.col("from_id").ne_missing(pl.col("manager_id")))
 
 
-def _everybody(known: Known, book: Book) -> pl.DataFrame:
-    """A row a manager who had a book, period and measure."""
-    had = book.sums.filter(pl.col("manager_id").is_not_null()).select("manager_id", "period").unique()
+def _everybody(known: Known, had: pl.DataFrame, done: pl.DataFrame) -> pl.DataFrame:
+    """A row a manager who had a book, period and measure; of who had none, a row of each measure they did something in.
+
+    `had` tells who had a book when, `done` what everybody did.
+    """
     if had.is_empty():
         raise InputError("Nobody maintains a customer in these periods. Look at the table assignments.")
-    unknown = had.join(known.managers, on="manager_id", how="anti")["manager_id"].unique().sort()
+    is_something = pl.col("n").is_not_null() | (pl.col("value") != 0)
+    beside = done.filter(pl.col("value").is_not_null(), is_something).join(had, on=["manager_id", "period"], how="anti")
+    rows = pl.concat([had.join(pl.DataFrame({"measure": list(MEASURES)}), how="cross"), beside.select(KEY)])
+    unknown = rows.join(known.managers, on="manager_id", how="anti")["manager_id"].unique().sort()
     if len(unknown):
         raise InputError(
-            f"{len(unknown)} of {had['manager_id'].n_unique()} managers are assigned, but not in the table managers "
-            f"(first: {unknown[0]}). Add them."
+            f"{len(unknown)} of {rows['manager_id'].n_unique()} managers keep or bring customers or are named, but are "
+            f"not in the table managers (first: {unknown[0]}). Add them."
         )
-    of = had.join(known.managers, on="manager_id", how="left").with_columns(
+    of = rows.join(known.managers, on="manager_id", how="left").with_columns(
         grade=pl.when(pl.col("graded_on").is_null() | (pl.col("graded_on") <= pl.col("period"))).then("grade")
     )
-    return of.drop("graded_on").join(pl.DataFrame({"measure": list(MEASURES)}), how="cross")
+    return of.drop("graded_on")
 
 
 def _counted(known: Known, book: Book, period: str) -> pl.DataFrame:
