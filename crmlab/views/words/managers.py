@@ -93,8 +93,9 @@ EN = {
     "line_reached.danger": "danger",
     # bridges
     "managers.bridge_title": "What moved this book",
-    "managers.bridge_note": "Deposits and investments, {currency}, {from_on} to {to_on}. What was handed in or out is "
-    "no merit and no fault of anybody.",
+    "managers.bridge_note": "Deposits and investments, {currency}, {from_on} to {to_on}. Net new money is moved in "
+    "less moved out, own transfers to loans included, without interest, valuation and exchange rates. What was handed in "
+    "or out is no merit and no fault of anybody.",
     "managers.apart_title": "Grown, or handed over",
     "managers.apart_note": "New customers and net new money less what was lost, and customers handed in less handed "
     "out, {currency}: of the branches, or of all managers of the branch chosen. Click a bar to choose.",
@@ -140,7 +141,7 @@ EN = {
     "managers.next_line": "{missing} points are missing to {line}.",
     "managers.paid": "{plan} pay: <b>{pay}</b>.",
     "managers.not_lately": "No points of the last year.",
-    "managers.not_scored": "{manager} was not scored: there was nothing to score, or they were not here.",
+    "managers.not_scored": "{manager} was not scored: they kept nobody, or there was nothing to score.",
     "managers.behind_file": "behind-the-points",
     "managers.behind_empty": "No rows. Click a rule above to see the customers behind it, or clear the search.",
     "managers.behind_nobody": "Nobody stands behind {rule}. {why}",
