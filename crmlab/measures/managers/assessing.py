@@ -5,7 +5,7 @@ import polars as pl
 from crmlab.errors import InputError, near_miss
 from crmlab.measures.given import in_64_bits
 from crmlab.measures.managers.aims import AIMS, aims
-from crmlab.measures.managers.amounts import PERIODS, Book, amounts, book_of, passed_on
+from crmlab.measures.managers.amounts import GROWTH, PERIODS, Book, amounts, book_of, passed_on
 from crmlab.measures.managers.books import answering, kept_on
 from crmlab.measures.managers.counted import NEEDS, OF_TODAY, PARTS, Span, counted, moved_on
 from crmlab.measures.managers.gathering import DIED, Known
@@ -126,7 +126,8 @@ def _everybody(known: Known, had: pl.DataFrame, done: pl.DataFrame) -> pl.DataFr
     """
     if had.is_empty():
         raise InputError("Nobody maintains a customer in these periods. Look at the table assignments.")
-    is_something = pl.col("n").is_not_null() | (pl.col("value") != 0)
+    # What a book that is gone had before is no growth of who had it.
+    is_something = (pl.col("n").is_not_null() | (pl.col("value") != 0)) & ~pl.col("measure").is_in(GROWTH.values())
     beside = done.filter(pl.col("value").is_not_null(), is_something).join(had, on=["manager_id", "period"], how="anti")
     rows = pl.concat([had.join(pl.DataFrame({"measure": list(MEASURES)}), how="cross"), beside.select(KEY)])
     unknown = rows.join(known.managers, on="manager_id", how="anti")["manager_id"].unique().sort()
