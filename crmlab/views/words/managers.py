@@ -94,8 +94,8 @@ EN = {
     # bridges
     "managers.bridge_title": "What moved this book",
     "managers.bridge_note": "Deposits and investments, {currency}, {from_on} to {to_on}. Net new money is moved in "
-    "less moved out, own transfers to loans included, without interest, valuation and exchange rates. What was handed in "
-    "or out is no merit and no fault of anybody.",
+    "less moved out, own transfers to loans included, without interest, valuation and exchange rates. What was handed "
+    "in or out is no merit and no fault of anybody.",
     "managers.apart_title": "Grown, or handed over",
     "managers.apart_note": "New customers and net new money less what was lost, and customers handed in less handed "
     "out, {currency}: of the branches, or of all managers of the branch chosen. Click a bar to choose.",
