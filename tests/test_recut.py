@@ -367,5 +367,6 @@ def test_nobody_far_above_the_mean_is_given_the_better_part_of_a_book():
     customers = pl.DataFrame(rows, schema=["manager_id", "branch_id"], orient="row").with_row_index("customer_id")
     customers = customers.with_columns(kind=pl.lit("retail"), contribution=100, contacts=4)
     managers = pl.DataFrame({"manager_id": ["M2", "M3", "M4"], "branch_id": ["B1", "B2", "B2"], "n_contacts": 99})
-    after = dict(proposal(customers, managers, "M1").loads.select("manager_id", "n_after").rows())
+    found = proposal(customers, managers, "M1", weighed(other_branch=5.0))
+    after = dict(found.loads.select("manager_id", "n_after").rows())
     assert after["M2"] < 46
