@@ -82,14 +82,14 @@ def test_the_calibration_slope_is_one_out_of_time(trials, horizon):
     assert churn.verdict(trial.scored, horizon, POLICY.leaving.budget / 1e6).is_better
 
 
-def draws(rows: pl.DataFrame, n: int, seed: int):
+def draws(rows: pl.DataFrame, n: int, seed: int, times: int = REPLICATIONS):
     """So many times the rows of `n` customers, none of them twice."""
     rng = np.random.default_rng(seed)
     who, place = np.unique(rows["customer_id"].to_numpy(), return_inverse=True)
     rows = rows[np.argsort(place, kind="stable")]
     ends = np.cumsum(np.bincount(place))
     starts = np.append(0, ends[:-1])
-    for _ in range(REPLICATIONS):
+    for _ in range(times):
         drawn = rng.choice(len(who), n, replace=False)
         sizes = ends[drawn] - starts[drawn]
         yield rows[np.repeat(starts[drawn] - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())]
@@ -113,10 +113,11 @@ def test_curves_of_a_draw_hold_those_of_the_bank(bank):
     rows = bank["episodes"].with_columns(pl.col("cause").cast(pl.String))
     truth = {name: value for name, (value, *_) in curves_of(rows).items()}
     n_held = dict.fromkeys(truth, 0)
-    for drawn in draws(rows, 3000, seed=1926):
+    # Of nine intervals one falls out of 93 to 97 % by chance where each is told by 1,000 draws alone.
+    for drawn in draws(rows, 3000, seed=1926, times=3 * REPLICATIONS):
         for name, (_, lower, upper) in curves_of(drawn).items():
             n_held[name] += lower <= truth[name] <= upper
-    assert {name: n for name, n in n_held.items() if not HOLDS[0] <= n <= HOLDS[1]} == {}
+    assert {name: n for name, n in n_held.items() if not 3 * HOLDS[0] <= n <= 3 * HOLDS[1]} == {}
 
 
 def test_slope_and_area_of_a_draw_hold_those_of_the_bank(trials):
