@@ -137,8 +137,9 @@ def dealt(deal: Deal, most: int) -> Dealt | np.ndarray:
         return lacking
     who, bound = _rounded(deal, part, have, prices.bound), -np.inf
     n_pairs = np.isfinite(deal.cost).sum()
-    if n_pairs <= LARGE and not _is_proven(deal, who, prices.bound, 0.0 if n_pairs <= CORE else GOOD):
-        exact, bound = _exact(deal)
+    enough = 0.0 if n_pairs <= CORE else GOOD
+    if n_pairs <= LARGE and not _is_proven(deal, who, prices.bound, enough):
+        exact, bound = _exact(deal, deal.value(who), enough)
         who = min([one for one in (who, exact) if one is not None], key=lambda one: _judged(deal, one))
     if deal.excess(who).any():
         raise InputError(
@@ -286,9 +287,13 @@ def _rounded(deal: Deal, part: np.ndarray, have: np.ndarray, bound: float) -> np
     return best
 
 
-def _exact(deal: Deal) -> tuple[np.ndarray | None, float]:
-    """Whole units by branch and bound on all pairs, and what it proves nothing to be cheaper than."""
+def _exact(deal: Deal, value: float, enough: float) -> tuple[np.ndarray | None, float]:
+    """Whole units by branch and bound on all pairs, and what it proves nothing to be cheaper than.
+
+    It ends when no more than this part of `value`, of what is known to be possible, is left to be proven.
+    """
     program = _program(deal, np.isfinite(deal.cost))
+    gap = enough * value / max(abs(value - program.apart), HAIR)  # the solver's cost lacks what stands apart
     n = len(program.cost) - deal.room.size  # rooms are kept here
     rows = [
         LinearConstraint(program.once[:, :n], 1, 1),
@@ -298,7 +303,7 @@ def _exact(deal: Deal) -> tuple[np.ndarray | None, float]:
     unit, manager = program.pairs
     whole, bounds = np.arange(n) < len(unit), Bounds(program.low[:n], program.high[:n])
     for is_simplified in (True, False):
-        options = {"mip_rel_gap": 0.0, "time_limit": SECONDS, "presolve": is_simplified}
+        options = {"mip_rel_gap": gap, "time_limit": SECONDS, "presolve": is_simplified}
         found = milp(program.cost[:n], integrality=whole, bounds=bounds, constraints=rows, options=options)
         # A way to deal is known before this is asked: "infeasible" is a fault of simplifying (HiGHS has one).
         if found.status != INFEASIBLE:
