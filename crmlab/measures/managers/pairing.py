@@ -44,7 +44,7 @@ def paired(movable: pl.DataFrame, kept: pl.DataFrame, managers: pl.DataFrame, we
     >>> from crmlab.policy import load
     >>> found = paired(customers[:1], customers[1:], managers, load().recut)
     >>> found.cost.tolist(), found.in_household.tolist()
-    ([[0.0, 8.0]], [[True, False]])
+    ([[0.0, 18.0]], [[True, False]])
     """
     names = managers["manager_id"]
     own = movable["manager_id"].to_numpy()[:, None] == names.to_numpy()[None]
