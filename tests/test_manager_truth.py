@@ -38,7 +38,7 @@ def once(seeds: range, managing: Managing) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def same_book() -> pl.DataFrame:
-    futures = [(seed, Future(BEFORE, 100 * seed + life)) for seed in range(1861, 1867) for life in range(LIVES)]
+    futures = [(seed, Future(BEFORE, 100 * seed + life)) for seed in range(1861, 1873) for life in range(LIVES)]
     return all_lived([(*of, CUSTOMERS, DIFFER) for of in futures])
 
 
