@@ -5,12 +5,12 @@
 
 import io
 import json
-import sys
 from typing import BinaryIO
 
 import polars as pl
 
 from crmlab.errors import InputError
+from crmlab.mart.speaking import speak
 from crmlab.policy import Weights
 
 LINES = {"customer_id": pl.Int32, "from_id": pl.String, "to_id": pl.String, "contribution": pl.Int64,
@@ -65,4 +65,4 @@ def answer(asked: BinaryIO, told: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    answer(sys.stdin.buffer, sys.stdout.buffer)
+    speak(answer)

@@ -5,13 +5,13 @@
 
 import io
 import json
-import sys
 from dataclasses import asdict
 from typing import BinaryIO
 
 import polars as pl
 
 from crmlab.errors import InputError
+from crmlab.mart.speaking import speak
 
 ROW = ["customer_id", "product_id", "net", "reason", "rank"]
 
@@ -60,4 +60,4 @@ def answer(asked: BinaryIO, told: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    answer(sys.stdin.buffer, sys.stdout.buffer)
+    speak(answer)
