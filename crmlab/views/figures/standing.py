@@ -229,12 +229,7 @@ def contacts(frame: pl.DataFrame, nothing: str) -> go.Figure:
         barmode="stack",
         bargap=0.3,
         xaxis={"rangemode": "tozero", "showgrid": True, "gridcolor": theme.RULE},
-        yaxis={
-            "tickvals": place,
-            "ticktext": names,
-            "range": [min(rows.height - LEAST_ROWS, 0) - 0.7, rows.height - 0.3],
-            "showgrid": False,
-        },
+        yaxis=_of_rows(names),
         showlegend=True,
     )
 
@@ -274,12 +269,7 @@ def apart(frame: pl.DataFrame, chosen: str) -> go.Figure:
             "nticks": 6,
             "range": _room(pl.concat([rows["own"], rows["handed"]])),
         },
-        yaxis={
-            "tickvals": place,
-            "ticktext": names,
-            "range": [min(rows.height - LEAST_ROWS, 0) - 0.7, rows.height - 0.3],
-            "showgrid": False,
-        },
+        yaxis=_of_rows(names),
         showlegend=True,
         legend={"traceorder": "reversed"},
     )
@@ -289,6 +279,13 @@ def _names(rows: pl.DataFrame, chosen: str) -> list[str]:
     """Names as a row has room for them, the one that is chosen in bold."""
     short = [(key, name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…") for key, name in rows.rows()]
     return [f"<b>{escape(name)}</b>" if key == chosen else escape(name) for key, name in short]
+
+
+def _of_rows(names: list[str]) -> dict:
+    """The axis of rows by name, with room for at least so many that a bar stays a bar."""
+    n = len(names)
+    return {"tickvals": list(range(n)), "ticktext": names, "range": [min(n - LEAST_ROWS, 0) - 0.7, n - 0.3],
+            "showgrid": False}  # fmt: skip
 
 
 def _room(points: pl.Series) -> list[float]:
